@@ -1,0 +1,98 @@
+"""Setting up: is every server there and of a known version, and does everything exist that the stream needs?"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import requests
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from opensearchpy.exceptions import OpenSearchException
+from pyspark.sql import SparkSession
+
+from dualsink import kafka, retention, search, tables
+from dualsink.errors import DualsinkError
+from dualsink.settings import Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried, and what came of it."""
+
+    name: str
+    ok: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"[{'OK' if self.ok else 'FAIL'}] {self.name}: {self.detail}"
+
+
+def check_services(spark: SparkSession, settings: Settings) -> list[Check]:
+    """Try Spark, Kafka, OpenSearch, Nessie and S3; never raises for a server that does not answer."""
+    return [
+        _try("Spark", lambda: f"{spark.version}, Java {spark.sparkContext._jvm.System.getProperty('java.version')}"),
+        _try("Kafka", lambda: _kafka(settings)),
+        _try("OpenSearch", lambda: _opensearch(settings)),
+        _try("Nessie", lambda: _nessie(settings)),
+        _try("S3", lambda: _s3(settings)),
+    ]
+
+
+def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
+    """Create what is missing: topic, namespace, tables, index template with alias, retention policy.
+
+    Returns `created`, `updated` or `exists` by name. Raises ShapeMismatch with the difference where something exists
+    in another shape; nothing is dropped.
+    """
+    done = {f"topic {settings.kafka_topic}": kafka.ensure_topic(settings)}
+    done |= {f"table {name}": state for name, state in tables.create_tables(spark, settings).items()}
+    with closing(search.connect(settings)) as client:
+        done[f"index template and alias {settings.opensearch_index}"] = search.ensure_template(client, settings)
+        done["retention policy"] = retention.ensure_policy(client, settings)
+    return done
+
+
+def _try(name: str, attempt: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, attempt())
+    except (DualsinkError, OpenSearchException, requests.RequestException, BotoCoreError, ClientError) as error:
+        return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+def _kafka(settings: Settings) -> str:
+    with closing(kafka.admin(settings)) as client:
+        brokers = client.describe_cluster()["brokers"]
+    return f"{len(brokers)} broker(s) at {settings.kafka_bootstrap_servers}"
+
+
+def _opensearch(settings: Settings) -> str:
+    with closing(search.connect(settings, timeout=10)) as client:
+        version, health = client.info()["version"], client.cluster.health()
+        ism = "with ISM" if retention.has_ism(client) else "without ISM: this suite's own retention step deletes"
+    return f"{version['number']}, {health['status']}, {ism}, at {settings.opensearch_url}"
+
+
+def _nessie(settings: Settings) -> str:
+    answer = requests.get(f"{settings.nessie_uri}/config", timeout=10)
+    answer.raise_for_status()
+    config = answer.json()
+    return f"spec {config.get('specVersion')}, branch {settings.nessie_ref}, at {settings.nessie_uri}"
+
+
+def _s3(settings: Settings) -> str:
+    s3_client(settings).head_bucket(Bucket=settings.s3_bucket)
+    return f"bucket {settings.s3_bucket} at {settings.s3_endpoint}"
+
+
+def s3_client(settings: Settings) -> Any:
+    """A boto3 client of the archive's storage; keys come from the environment."""
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.secret("s3_access_key_env"),
+        aws_secret_access_key=settings.secret("s3_secret_key_env"),
+        config=Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
+    )

@@ -1,0 +1,137 @@
+"""The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from dualsink import checks, cleanup, kafka, ledger, queries, recovery, search, source, stream
+from dualsink import retention as expiry
+from dualsink.batch import BatchReport
+from dualsink.errors import PlatformError
+from dualsink.local.servers import LocalServers, export_credentials
+from dualsink.settings import Settings
+from dualsink.spark import spark_session
+
+Say = Callable[[str], None]
+Outcome = tuple[dict[str, Any], str]
+
+
+@contextmanager
+def session(settings: Settings) -> Iterator[SparkSession]:
+    """A Spark session for one job, and the local servers' keys where they are needed.
+
+    Raises PlatformError where a local server does not run.
+    """
+    require_servers(settings)
+    spark = spark_session(settings)
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def require_servers(settings: Settings) -> None:
+    """Raise PlatformError naming the local servers that do not run; export their keys where all do."""
+    if settings.servers == "external":
+        return
+    missing = [server.name for server in LocalServers(settings).status() if not server.running]
+    if missing:
+        raise PlatformError(
+            f"The local servers of environment {settings.environment} do not run: {', '.join(missing)}. "
+            f"Start them: ./run_all.sh up --env {settings.environment}"
+        )
+    export_credentials(settings)
+
+
+def setup(settings: Settings, say: Say) -> Outcome:
+    """Check the servers and create what is missing. Raises PlatformError where a check fails."""
+    with session(settings) as spark:
+        found = checks.check_services(spark, settings)
+        for check in found:
+            say(str(check))
+        failed = [check.name for check in found if not check.ok]
+        if failed:
+            raise PlatformError(f"Not set up, because of {', '.join(failed)}.")
+        done = checks.create_all(spark, settings)
+    for name, state in done.items():
+        say(f"{name}: {state}")
+    return done, f"{sum(state == 'created' for state in done.values())} of {len(done)} objects created"
+
+
+def produce(settings: Settings, say: Say) -> Outcome:
+    """Send generated events, or those of a file, to the topic."""
+    require_servers(settings)
+    counts = kafka.produce(source.records(settings), settings, lambda count: say(f"{count:,} records sent"))
+    return counts, f"{counts['records']:,} records sent to {settings.kafka_topic}"
+
+
+def run_stream(settings: Settings, say: Say) -> Outcome:
+    """Write what the topic holds to both stores."""
+
+    def tell(batch: BatchReport) -> None:
+        say(f"batch {batch.batch_id}: {batch.events:,} events, {batch.archived:,} archived, {batch.created:,} indexed")
+
+    with session(settings) as spark:
+        totals = stream.run(spark, settings, tell)
+    return totals, f"{totals['events']:,} events in {totals['batches']} batches"
+
+
+def query(settings: Settings, say: Say) -> Outcome:
+    """Ask both stores the first questions and show the answers."""
+    with session(settings) as spark, closing(search.connect(settings)) as client:
+        answers = {
+            "errors of the last hour (OpenSearch)": queries.errors_of_last_hour(client, settings),
+            "latest events (archive)": queries.latest(spark, settings),
+            "errors per service (archive)": queries.errors_per_service(spark, settings),
+            "partitions (archive)": queries.partitions(spark, settings),
+        }
+    for title, answer in answers.items():
+        say(f"\n{title}\n{answer.to_string(index=False)}")
+    return {title: len(answer) for title, answer in answers.items()}, f"{len(answers)} questions answered"
+
+
+def validate(settings: Settings, say: Say) -> Outcome:
+    """Take the ledger, then clean up where `enable_cleanup` asks for it. Raises LedgerMismatch."""
+    with session(settings) as spark:
+        found = ledger.take(spark, settings)
+        found.check()
+        removed = cleanup.remove_all(spark, settings) if settings.enable_cleanup else []
+    for name in removed:
+        say(f"removed {name}")
+    events = sum(line.kafka for line in found.partitions)
+    return found.as_dict(), f"the ledger holds: {events:,} records in Kafka, each accounted for"
+
+
+def redrive(settings: Settings, say: Say) -> Outcome:
+    """Parse the quarantine again with today's code."""
+    with session(settings) as spark:
+        result = recovery.redrive(spark, settings)
+    return result, f"{result['resolved']:,} of {result['waiting']:,} quarantined records resolved"
+
+
+def replay(settings: Settings, say: Say, start: str, end: str) -> Outcome:
+    """Put a range of the topic through both sinks again."""
+    with session(settings) as spark:
+        result = recovery.replay(spark, settings, start, end)
+    repaired = f"{result['archive_repaired']:,} added to the archive, {result['hot_repaired']:,} to OpenSearch"
+    return result, f"{result['events']:,} events replayed: {repaired}"
+
+
+def repair(settings: Settings, say: Say) -> Outcome:
+    """Make the hot tier equal to the archive."""
+    with session(settings) as spark:
+        result = recovery.repair(spark, settings)
+    return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted"
+
+
+def retention(settings: Settings, say: Say) -> Outcome:
+    """Delete the day indices older than `hot_days`, where no ISM does it."""
+    require_servers(settings)
+    with closing(search.connect(settings)) as client:
+        expired = expiry.expired_days(client, settings)
+        for name in expired.values():
+            client.indices.delete(index=name)
+            say(f"deleted {name}")
+    return {"deleted": list(expired.values())}, f"{len(expired)} days deleted, older than {settings.hot_days} days"

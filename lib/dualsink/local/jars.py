@@ -1,0 +1,171 @@
+"""JVM artifacts by lock file: `ivy.xml` names them, the Ivy that PySpark ships fetches them, once per machine."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from dualsink.errors import PlatformError
+from dualsink.local import java
+
+LOCK_FILE = Path(__file__).with_name("ivy.xml")
+MARKER = ".complete.json"
+# Megabytes on disk while fetching: Ivy's own copy and ours.
+NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490}
+
+
+def cache_folder() -> Path:
+    """Where fetched artifacts live: the environment variable DUALSINK_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("DUALSINK_CACHE")
+    return Path(chosen).resolve() if chosen else user_cache_path("dualsink")
+
+
+def fetch(conf: str, progress: Callable[[str], None] = print) -> Path:
+    """Folder that holds the jars of one configuration of the lock file; downloads them the first time.
+
+    Safe to call from several processes at once. Raises PlatformError when the disk is too full or a download fails.
+    """
+    folder = cache_folder() / "jars" / f"{conf}-{key(conf)}"
+    if is_complete(folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_suffix(".lock")):
+        if not is_complete(folder):
+            _fetch_into(folder, conf, progress)
+    return folder
+
+
+def jars(conf: str, progress: Callable[[str], None] = print) -> list[Path]:
+    """The jar files of one configuration, sorted by name, fetched if need be."""
+    return sorted(fetch(conf, progress).glob("*.jar"))
+
+
+def spark_jars(progress: Callable[[str], None] = print) -> list[Path]:
+    """The jar files for `spark.jars`: Iceberg, its AWS bundle, the Kafka source."""
+    return jars("spark", progress)
+
+
+def key(conf: str, lock_file: Path = LOCK_FILE) -> str:
+    """Short hash of the pins of one configuration; comments, layout and other configurations do not count."""
+    dependencies = ET.parse(lock_file).getroot().iter("dependency")
+    pins = [d for d in dependencies if d.get("conf", "").split("->")[0] == conf]
+    if not pins:
+        raise KeyError(f"{lock_file.name} has no configuration {conf!r}")
+    canonical = sorted(ET.canonicalize(ET.tostring(pin, "unicode"), strip_text=True) for pin in pins)
+    return hashlib.sha256("\n".join(canonical).encode()).hexdigest()[:12]
+
+
+def is_complete(folder: Path) -> bool:
+    """True when every file that the folder's marker lists is there in its full size."""
+    try:
+        sizes = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def check_space(conf: str, folder: Path) -> None:
+    """Raise PlatformError when the disk of `folder` cannot hold a fetch of `conf`."""
+    free = shutil.disk_usage(folder).free // 2**20
+    if free < NEEDED_MB[conf]:
+        raise PlatformError(
+            f"Fetching the {conf} jars needs about {NEEDED_MB[conf]} MB, {folder} has {free} MB free. "
+            "Free some, or set DUALSINK_CACHE to a folder on another disk."
+        )
+
+
+def _fetch_into(folder: Path, conf: str, progress: Callable[[str], None]) -> None:
+    check_space(conf, folder.parent)
+    work = folder.with_suffix(".part")
+    for leftover in (work, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    work.mkdir()
+    try:
+        _run_ivy(conf, work, progress)
+        (work / "jars" / MARKER).write_text(json.dumps(_sizes(work / "jars")), encoding="utf-8")
+        (work / "jars").rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _run_ivy(conf: str, work: Path, progress: Callable[[str], None]) -> None:
+    progress(f"{conf}: fetching its jars, once per machine ...")
+    log, began = work / "ivy.log", time.monotonic()
+    with log.open("w") as output:
+        process = subprocess.Popen(_ivy_command(conf, work), cwd=work, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _follow(process, conf, work, began, progress)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode or not _sizes(work / "jars"):
+        raise PlatformError(_failure(conf, log.read_text(errors="replace")))
+    count, size = _downloaded(work / "jars")
+    progress(f"{conf}: {count} jars, {size} MB, in {time.monotonic() - began:.0f} s")
+
+
+def _follow(process: subprocess.Popen, conf: str, work: Path, began: float, progress: Callable[[str], None]) -> None:
+    while True:
+        try:
+            process.wait(timeout=10)
+            return
+        except subprocess.TimeoutExpired:
+            count, size = _downloaded(work / "cache")
+            progress(f"{conf}: {count} jars, {size} MB so far ({time.monotonic() - began:.0f} s)")
+
+
+def _ivy_command(conf: str, work: Path) -> list[str]:
+    pattern = f"{work / 'jars'}/[artifact]-[revision](-[classifier]).[ext]"
+    timeouts = ["-Dsun.net.client.defaultConnectTimeout=30000", "-Dsun.net.client.defaultReadTimeout=60000"]
+    where = ["-cache", str(work / "cache"), "-ivy", str(LOCK_FILE), "-confs", conf, "-retrieve", pattern]
+    executable = str(java.find("kafka").executable)
+    return [executable, "-Xmx256m", *timeouts, "-jar", str(_ivy_jar()), *where, "-types", "jar", "bundle"]
+
+
+def _ivy_jar() -> Path:
+    pyspark = find_spec("pyspark")
+    found = sorted(Path(pyspark.origin).parent.glob("jars/ivy-*.jar")) if pyspark and pyspark.origin else []
+    if not found:
+        raise PlatformError("No Ivy in the pyspark package: install pyspark (pip install pyspark==4.1.3).")
+    return found[-1]
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in sorted(folder.glob("*.jar"))}
+
+
+def _downloaded(folder: Path) -> tuple[int, int]:
+    """Number of jars below a folder and their megabytes; Ivy renames files while this looks."""
+    sizes = []
+    for file in folder.rglob("*.jar"):
+        try:
+            sizes.append(file.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return len(sizes), sum(sizes) // 2**20
+
+
+def _failure(conf: str, output: str) -> str:
+    """Ivy repeats its problems at the end; its banner and progress dots say nothing."""
+    lines = [line.strip() for line in output.splitlines() if line.strip(" .\t:")]
+    tail = "\n".join(f"  {line}" for line in lines[-15:]) or "  (no output)"
+    return f"Could not fetch the {conf} jars. Ivy's last lines:\n{tail}\nCheck the network or proxy and run it again."
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold a lock across processes; it ends with the process, so a killed one leaves nothing behind."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

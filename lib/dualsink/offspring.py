@@ -1,0 +1,37 @@
+"""Processes that this one started: a notebook's kernel, its JVM, their helpers. None may stay behind."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+
+
+class Offspring:
+    """Processes that this one started since now, with all of theirs, also when a parent among them is gone."""
+
+    def __init__(self) -> None:
+        self._before = set(psutil.Process().children(recursive=True))
+        self._seen: set[psutil.Process] = set()
+        self._looked = 0.0
+
+    def look(self) -> None:
+        """Take note of new processes, once a second."""
+        if time.monotonic() - self._looked > 1:
+            self._seen |= set(psutil.Process().children(recursive=True)) - self._before
+            self._looked = time.monotonic()
+
+    def end(self, patience: float) -> None:
+        """Give them `patience` seconds to end by themselves, then end them."""
+        self._looked = 0.0
+        self.look()
+        _, alive = psutil.wait_procs(self._seen, timeout=patience)
+        for send in (psutil.Process.terminate, psutil.Process.kill):
+            for process in alive:
+                _quietly(send, process)
+            _, alive = psutil.wait_procs(alive, timeout=5)
+
+
+def _quietly(send: Callable[[psutil.Process], None], process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        send(process)

@@ -1,0 +1,326 @@
+"""Pictures for the notebooks. Every function returns a matplotlib Figure, or a table to look at; times are UTC."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas.io.formats.style import Styler
+
+from dualsink.batch import BatchReport
+from dualsink.ledger import Ledger
+from dualsink.queries import ERRORS
+
+# A fixed colour for every level, told apart also by colour-blind eyes; the order is that of the stacked bars.
+LEVEL_COLOURS = {
+    "TRACE": "#d9d9d9",
+    "DEBUG": "#a6bddb",
+    "INFO": "#3b78b5",
+    "UNKNOWN": "#8c8c8c",
+    "WARN": "#f0a92e",
+    "ERROR": "#d1495b",
+    "FATAL": "#5c1a3d",
+}
+ARCHIVE_COLOUR, HOT_COLOUR = "#2a7f76", "#e07b39"
+LEG_STYLES = {
+    "parse": ("#7a7a7a", "o", "-"),
+    "archive": (ARCHIVE_COLOUR, "s", "-"),
+    "hot": (HOT_COLOUR, "^", "-"),
+    "quarantine": ("#6f4a8e", "D", ":"),
+}
+_FONT = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "figure.dpi": 110,
+}
+_HOLDS, _DIFFERS = "background-color: #d8f0dd; color: #12492a", "background-color: #f9d5d5; color: #7a1020"
+_DAYS_SHOWN = 14
+
+
+def levels_over_time(counts: pd.DataFrame) -> Figure:
+    """Stacked bars of events by level over time; `counts` has the columns time, level, events."""
+    figure, (axes,) = _figure(11, 4)
+    if counts.empty:
+        return _nothing(figure, axes, "No events yet")
+    table = counts.pivot_table(index="time", columns="level", values="events", aggfunc="sum", fill_value=0)
+    table = table.reindex(columns=[level for level in LEVEL_COLOURS if level in table.columns])
+    width = _bar_width(table.index)
+    base = pd.Series(0, index=table.index)
+    for level in table.columns:
+        axes.bar(table.index, table[level], width, bottom=base, color=LEVEL_COLOURS[level], label=level, align="edge")
+        base = base + table[level]
+    _title(axes, _errors_over_time(table))
+    axes.set_ylabel(f"events per {_spoken(width)}")
+    _utc_axis(axes, table.index[0], table.index[-1] + width)
+    _count_axis(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
+def errors_per_service(errors: pd.DataFrame) -> Figure:
+    """Bars of errors by service, most first; `errors` has the columns service, errors, hosts."""
+    shown = errors.head(15)[::-1]
+    figure, (axes,) = _figure(9, 1.4 + 0.42 * max(len(shown), 2))
+    if errors.empty:
+        return _nothing(figure, axes, "No service reports an error")
+    bars = axes.barh(shown["service"], shown["errors"], color=LEVEL_COLOURS["ERROR"])
+    notes = [f"{row.errors:,} on {row.hosts:,} host{'s' if row.hosts != 1 else ''}" for row in shown.itertuples()]
+    axes.bar_label(bars, notes, padding=4, fontsize=10)
+    first, total = errors.iloc[0], errors["errors"].sum()
+    _title(axes, f"{first.service} fails most: {first.errors:,} of {total:,} errors")
+    axes.set_xlabel("events at ERROR or FATAL")
+    axes.margins(x=0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def hot_against_archive(hot: pd.DataFrame, archive: pd.DataFrame, hot_days: int) -> Figure:
+    """Both stores' events by event day, side by side; both frames have the columns day, events.
+
+    Days older than `hot_days` before today belong to the archive alone. The newest fourteen days are drawn.
+    """
+    figure, (axes,) = _figure(10, 4)
+    table = pd.DataFrame({"archive": archive.set_index("day").events, "OpenSearch": hot.set_index("day").events})
+    table = table.fillna(0).astype("int64").sort_index()
+    if table.empty:
+        return _nothing(figure, axes, "No events yet")
+    shown = table.tail(_DAYS_SHOWN)
+    for i, (store, colour) in enumerate({"archive": ARCHIVE_COLOUR, "OpenSearch": HOT_COLOUR}.items()):
+        places = [x + 0.4 * i for x in range(len(shown))]
+        bars = axes.bar(places, shown[store], 0.38, color=colour, label=store, align="edge")
+        axes.bar_label(bars, [f"{n:,}" for n in shown[store]], padding=2, fontsize=9 if len(shown) < 8 else 7)
+    axes.set_xticks([x + 0.39 for x in range(len(shown))], [f"{day:%d %b\n%Y}" for day in shown.index])
+    _title(axes, _comparison(table, hot_days))
+    axes.set(ylabel="events", xlabel="day of the event (UTC)")
+    axes.margins(y=0.12)
+    axes.set_xlim(-0.3, max(len(shown), 3) + 0.1)
+    _count_axis(axes)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
+# -- the stream while it runs --------------------------------------------------------------------------
+
+
+class LivePicture:
+    """Speed, seconds by leg and backlog of every batch.
+
+    With `live`, the picture is shown at once and redrawn after each batch; else `show` draws it once at the end,
+    which is what a notebook run by papermill wants. `behind` gives the records that are still waiting after a batch.
+    """
+
+    def __init__(self, live: bool, behind: Callable[[BatchReport], int]):
+        self._behind = behind
+        self._batches: list[tuple[BatchReport, int]] = []
+        self.figure, self._axes = _figure(12, 3.6, panels=3)
+        self._draw()
+        self._handle = display(self.figure, display_id=True) if live else None
+
+    def update(self, batch: BatchReport) -> None:
+        """Take a batch in. May be called from any thread, as Spark does."""
+        self._batches.append((batch, self._behind(batch)))
+        if self._handle:
+            self._draw()
+            self._handle.update(self.figure)
+
+    def show(self) -> None:
+        """The finished picture, where it has not been on show all along."""
+        if self._handle is None:
+            self._draw()
+            display(self.figure)
+
+    def _draw(self) -> None:
+        for axes in self._axes:
+            axes.clear()
+        if not self._batches:
+            _nothing(self.figure, self._axes[0], "No batch yet")
+            return
+        numbers = [batch.batch_id for batch, _ in self._batches]
+        self._draw_speed(self._axes[0], numbers)
+        self._draw_legs(self._axes[1], numbers)
+        self._draw_backlog(self._axes[2], numbers)
+        for axes in self._axes:
+            axes.set_axis_on()
+            axes.set_xlim(numbers[0] - 0.6, max(numbers[-1], numbers[0] + 3) + 0.6)
+            axes.set_ylim(bottom=0)
+            axes.set_xlabel("batch")
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+    def _draw_speed(self, axes: Axes, numbers: list[int]) -> None:
+        speeds = [batch.events / max(_elapsed(batch), 0.001) for batch, _ in self._batches]
+        axes.bar(numbers, speeds, color=LEVEL_COLOURS["INFO"], width=0.7)
+        _title(axes, f"Last batch: {_short(speeds[-1])} events/s")
+        axes.set_ylabel("events per second")
+        _count_axis(axes)
+
+    def _draw_legs(self, axes: Axes, numbers: list[int]) -> None:
+        for leg, (colour, marker, line) in LEG_STYLES.items():
+            seconds = [batch.seconds.get(leg, 0.0) for batch, _ in self._batches]
+            axes.plot(numbers, seconds, color=colour, marker=marker, linestyle=line, markersize=5, label=leg)
+        slowest = max(self._batches[-1][0].seconds.items(), key=lambda item: item[1])[0]
+        _title(axes, f"Slowest leg: {slowest}")
+        axes.set_ylabel("seconds")
+        axes.legend(frameon=False, fontsize=9, labelspacing=0.2)
+
+    def _draw_backlog(self, axes: Axes, numbers: list[int]) -> None:
+        waiting = [behind for _, behind in self._batches]
+        axes.plot(numbers, waiting, color="#333333", marker="o", markersize=5)
+        axes.fill_between(numbers, waiting, color="#333333", alpha=0.12)
+        _title(axes, f"{waiting[-1]:,} waiting in Kafka")
+        axes.set_ylabel("records")
+        axes.set_ylim(0, max(*waiting, 1) * 1.1)
+        _count_axis(axes)
+
+
+def _elapsed(batch: BatchReport) -> float:
+    """Seconds of a batch: its two sinks run side by side."""
+    legs = batch.seconds
+    return legs.get("parse", 0) + max(legs.get("archive", 0), legs.get("hot", 0)) + legs.get("quarantine", 0)
+
+
+# -- the ledger as tables ------------------------------------------------------------------------------
+
+
+def partitions_table(ledger: Ledger) -> Styler:
+    """Statement 1 by partition: what Kafka holds, and where each record went. Rows say `holds` or `differs`."""
+    rows = [
+        {
+            "partition": f"{line.topic}-{line.partition}",
+            "offsets": f"{line.beginning:,} to {line.end - 1:,}" if line.end > line.beginning else "none",
+            "records in Kafka": line.kafka,
+            "in archive": line.archive,
+            "in quarantine": line.quarantine,
+            "verdict": _verdict(line.holds),
+        }
+        for line in ledger.partitions
+    ]
+    return _coloured(rows, "Statement 1: every record in Kafka is in the archive or in the quarantine, once")
+
+
+def days_table(ledger: Ledger) -> Styler:
+    """Statement 2 by event day: both stores' counts and digests. Rows say `holds` or `differs`."""
+    rows = [
+        {
+            "event day (UTC)": line.day,
+            "archive": line.archive,
+            "OpenSearch": line.opensearch,
+            "refused by OpenSearch": line.hot_refusals,
+            "archive digest": _shortened(line.archive_digest),
+            "OpenSearch digest": _shortened(line.opensearch_digest),
+            "verdict": _verdict(line.holds),
+        }
+        for line in ledger.days
+    ]
+    return _coloured(rows, "Statement 2: in the hot window, both stores hold the same events")
+
+
+def differences_table(ledger: Ledger) -> pd.DataFrame:
+    """Records that a store lacks, doubles or holds otherwise. Columns: kind, store, coordinates, kafka_timestamp."""
+    columns = ["kind", "store", "coordinates", "kafka_timestamp"]
+    rows = [(d.kind, d.store, f"{d.topic}-{d.partition}-{d.offset}", d.kafka_timestamp) for d in ledger.differences]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _verdict(holds: bool) -> str:
+    return "\N{CHECK MARK} holds" if holds else "\N{BALLOT X} differs"
+
+
+def _coloured(rows: list[dict[str, Any]], caption: str) -> Styler:
+    frame = pd.DataFrame(rows)
+    table = frame.style.hide(axis="index").format(thousands=",").set_caption(caption)
+    table = table.set_table_styles(
+        [
+            {"selector": "caption", "props": "text-align: left; font-weight: bold; padding: 4px 0"},
+            {"selector": "th, td", "props": "text-align: right; padding: 3px 12px"},
+        ]
+    )
+    if frame.empty:
+        return table
+    return table.apply(lambda row: [_HOLDS if row["verdict"].endswith("holds") else _DIFFERS] * len(row), axis=1)
+
+
+def _shortened(digest: str) -> str:
+    return digest if len(digest) <= 10 else f"\N{HORIZONTAL ELLIPSIS}{digest[-9:]}"
+
+
+# -- common --------------------------------------------------------------------------------------------
+
+
+def _figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure that is shown where it is returned, not a second time at the end of the cell."""
+    with plt.rc_context(_FONT):
+        figure, axes = plt.subplots(1, panels, figsize=(width, height), squeeze=False, layout="constrained")
+    plt.close(figure)
+    return figure, list(axes[0])
+
+
+def _title(axes: Axes, finding: str) -> None:
+    axes.set_title(finding, loc="left", fontsize=13, fontweight="bold")
+
+
+def _nothing(figure: Figure, axes: Axes, text: str) -> Figure:
+    for each in figure.axes:
+        each.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=13, transform=axes.transAxes)
+    return figure
+
+
+def _bar_width(times: pd.DatetimeIndex) -> timedelta:
+    steps = times.to_series().diff().dropna()
+    return steps.min().to_pytimedelta() if len(steps) else timedelta(minutes=1)
+
+
+def _spoken(width: timedelta) -> str:
+    seconds = int(width.total_seconds())
+    for name, size in {"day": 86400, "hour": 3600, "minute": 60}.items():
+        if seconds % size == 0:
+            return name if seconds == size else f"{seconds // size} {name}s"
+    return "second" if seconds == 1 else f"{seconds} seconds"
+
+
+def _errors_over_time(table: pd.DataFrame) -> str:
+    total = int(table.to_numpy().sum())
+    errors = table[[level for level in ERRORS if level in table.columns]].sum(axis=1)
+    if not errors.sum():
+        return f"None of {total:,} events is an error"
+    share = errors.sum() / total
+    return f"{errors.sum():,} of {total:,} events are errors ({share:.1%}), most at {errors.idxmax():%d %b %H:%M} UTC"
+
+
+def _comparison(table: pd.DataFrame, hot_days: int) -> str:
+    first = pd.Timestamp(datetime.now(UTC).date() - timedelta(days=hot_days), tz="UTC")
+    window, older = table[table.index >= first], table[table.index < first]
+    apart = int((window["archive"] != window["OpenSearch"]).sum())
+    if apart:
+        return f"The stores differ on {apart} of {len(window)} days of the hot window"
+    also = f"; {older['archive'].sum():,} older ones are in the archive alone" if older["archive"].sum() else ""
+    return f"Both stores hold the same {window['archive'].sum():,} events of the hot window{also}"
+
+
+def _utc_axis(axes: Axes, first: datetime, last: datetime) -> None:
+    locator = mdates.AutoDateLocator(tz=UTC, maxticks=9)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=UTC))
+    axes.set_xlim(first, last)
+    axes.set_xlabel("time of the event (UTC)")
+
+
+def _count_axis(axes: Axes) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: _short(value))
+    axes.grid(axis="y", alpha=0.25)
+
+
+def _short(number: float) -> str:
+    """12,345 as `12,345`, 1,234,567 as `1.23 M`."""
+    return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number:,.0f}"

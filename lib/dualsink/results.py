@@ -1,0 +1,121 @@
+"""The run folder: one JSON result per stage, and `report.json` for the whole run. Nothing in it is a secret."""
+
+import os
+import platform
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from opensearchpy.exceptions import OpenSearchException
+
+from dualsink import search
+from dualsink.errors import PlatformError
+from dualsink.local import java
+from dualsink.settings import Settings
+
+LEDGER_STAGE = "05_validate"
+_FORMAT = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+@dataclass
+class Stage:
+    """One stage of a run. `status` is one of: not run, running, ok, failed, interrupted."""
+
+    name: str
+    status: str = "not run"
+    seconds: float = 0.0
+    fact: str = ""
+    result: dict[str, Any] | None = None
+    error: str = ""
+
+
+def record(settings: Settings, stage: str, result: dict[str, Any], fact: str) -> Path:
+    """Write what a stage found to `runs/<run_id>/results/<stage>.json`; `fact` is its one line for people."""
+    file = _file(settings, stage)
+    write_json(file, {"stage": stage, "fact": fact, "recorded_at": now(), "result": result})
+    return file
+
+
+def read(settings: Settings, stage: str) -> dict[str, Any] | None:
+    """What `record` wrote for a stage in this run: stage, fact, recorded_at, result; None where nothing was."""
+    file = _file(settings, stage)
+    return orjson.loads(file.read_bytes()) if file.is_file() else None
+
+
+def note(settings: Settings, text: str) -> None:
+    """Tell whoever watches this run what a long stage is doing, in one line."""
+    settings.run_path.mkdir(parents=True, exist_ok=True)
+    with (settings.run_path / "progress.log").open("a", encoding="utf-8") as log:
+        log.write(f"{text}\n")
+
+
+def ledger(settings: Settings) -> dict[str, Any] | None:
+    """The ledger that this run's validation recorded, as `Ledger.as_dict` gave it."""
+    recorded = read(settings, LEDGER_STAGE)
+    return (recorded or {}).get("result", {}).get("ledger")
+
+
+def write_report(settings: Settings, stages: Iterable[Stage], started: str, status: str) -> Path:
+    """Write `report.json`: what machines read of a run. Times are UTC."""
+    file = settings.run_path / "report.json"
+    report = {
+        "run_id": settings.run_id,
+        "environment": settings.environment,
+        "status": status,
+        "started": started,
+        "finished": None if status == "running" else now(),
+        "versions": versions(settings) if status != "running" else None,
+        "parameters": settings.parameters(),
+        "stages": [asdict(stage) for stage in stages],
+        "ledger": ledger(settings),
+    }
+    write_json(file, report)
+    return file
+
+
+def versions(settings: Settings) -> dict[str, str | None]:
+    """Versions of what took part; None for what cannot be asked now."""
+    return {
+        "dualsink": version("dualsink"),
+        "python": platform.python_version(),
+        "pyspark": version("pyspark"),
+        "java": _java(),
+        "opensearch": _opensearch(settings),
+    }
+
+
+def now() -> str:
+    """This second in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file that is always whole, also for a reader at the same moment."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_bytes(orjson.dumps(content, default=str, option=_FORMAT) + b"\n")
+    os.replace(draft, file)
+
+
+def _file(settings: Settings, stage: str) -> Path:
+    return settings.run_path / "results" / f"{stage}.json"
+
+
+def _java() -> str | None:
+    try:
+        return java.find("spark").full_version
+    except PlatformError:
+        return None
+
+
+def _opensearch(settings: Settings) -> str | None:
+    try:
+        with closing(search.connect(settings, timeout=3)) as client:
+            return client.info()["version"]["number"]
+    except OpenSearchException:
+        return None

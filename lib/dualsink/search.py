@@ -1,0 +1,154 @@
+"""The hot tier in OpenSearch: client, index template, alias, and the retention of whole days."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from opensearchpy import OpenSearch
+from opensearchpy.exceptions import NotFoundError
+
+from dualsink.errors import ShapeMismatch
+from dualsink.settings import Settings
+
+KEYWORD = {"type": "keyword", "ignore_above": 8191}
+# Explicit and strict: an unknown field is the parser's to keep in `attributes`, never the mapping's to guess.
+MAPPING = {
+    "dynamic": "strict",
+    "properties": {
+        "timestamp": {"type": "date_nanos"},
+        "level": KEYWORD,
+        "service": KEYWORD,
+        "host": KEYWORD,
+        "message": {"type": "text"},
+        "stack_trace": {"type": "text"},
+        "log_id": KEYWORD,
+        "trace_id": KEYWORD,
+        "span_id": KEYWORD,
+        "attributes": {"type": "flat_object"},
+        "topic": KEYWORD,
+        "partition": {"type": "integer"},
+        "offset": {"type": "long"},
+        "kafka_timestamp": {"type": "date", "format": "epoch_millis"},
+    },
+}
+
+
+def connect(settings: Settings, timeout: float = 60) -> OpenSearch:
+    """A client that never retries by itself; user and password come from the environment."""
+    user, password = settings.secret("opensearch_user_env"), settings.secret("opensearch_password_env")
+    return OpenSearch(
+        hosts=[{"host": settings.opensearch_host, "port": settings.opensearch_port}],
+        use_ssl=settings.opensearch_tls,
+        ca_certs=settings.opensearch_ca_file or None,
+        http_auth=(user, password) if user and password else None,
+        timeout=timeout,
+        max_retries=0,
+    )
+
+
+def template_body(settings: Settings) -> dict[str, Any]:
+    """The composable index template of the day indices."""
+    return {
+        "index_patterns": [f"{settings.opensearch_index}-*"],
+        "priority": 100,
+        "template": {
+            "settings": {
+                "number_of_shards": settings.opensearch_shards,
+                "number_of_replicas": settings.opensearch_replicas,
+                "refresh_interval": settings.opensearch_refresh_interval,
+            },
+            "mappings": MAPPING,
+            "aliases": {settings.opensearch_index: {}},
+        },
+    }
+
+
+def ensure_template(client: OpenSearch, settings: Settings) -> str:
+    """Install the template (which carries the alias); returns `created`, `updated` or `exists`.
+
+    Raises ShapeMismatch where a day index exists with another mapping, naming the fields.
+    """
+    _check_indices(client, settings)
+    body, name = template_body(settings), settings.opensearch_index
+    try:
+        found = client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
+    except NotFoundError:
+        client.indices.put_index_template(name=name, body=body)
+        return "created"
+    if _flat(found["template"]) == _flat(body["template"]):
+        return "exists"
+    client.indices.put_index_template(name=name, body=body)
+    return "updated"
+
+
+def _flat(template: dict[str, Any]) -> tuple:
+    """Comparable form: the server wraps settings in `index` and returns numbers as strings."""
+    settings = template["settings"]
+    settings = settings.get("index", settings)
+    return {k: str(v) for k, v in settings.items()}, template["mappings"], template["aliases"]
+
+
+def _check_indices(client: OpenSearch, settings: Settings) -> None:
+    mappings = client.indices.get_mapping(index=f"{settings.opensearch_index}-*")
+    differences = []
+    for index, found in mappings.items():
+        fields = found["mappings"].get("properties", {})
+        for name, wanted in MAPPING["properties"].items():
+            if (kind := fields.get(name, {}).get("type")) != wanted["type"]:
+                differences.append(f"{index}: field {name}: wanted {wanted['type']}, found {kind or 'none'}")
+    if client.indices.exists(index=settings.opensearch_index) and not client.indices.exists_alias(
+        name=settings.opensearch_index
+    ):
+        differences.append(f"{settings.opensearch_index} is an index, wanted an alias")
+    if differences:
+        raise ShapeMismatch(
+            "OpenSearch holds indices of another shape:\n  " + "\n  ".join(differences) + "\n"
+            "Nothing was changed. Reindex or rename them, or choose another alias with -p opensearch_index NAME."
+        )
+
+
+def day_indices(client: OpenSearch, alias: str) -> dict[date, str]:
+    """The existing day indices of an alias, by UTC day, oldest first."""
+    names = client.indices.get(index=f"{alias}-*", params={"filter_path": "*.settings.index.uuid"})
+    days = {}
+    for name in names:
+        try:
+            days[datetime.strptime(name.removeprefix(f"{alias}-"), "%Y.%m.%d").replace(tzinfo=UTC).date()] = name
+        except ValueError:
+            continue
+    return dict(sorted(days.items()))
+
+
+def refresh(client: OpenSearch, alias: str) -> None:
+    """Make every written document visible to searches."""
+    client.indices.refresh(index=f"{alias}-*", params={"ignore_unavailable": "true", "allow_no_indices": "true"})
+
+
+def drop_all(client: OpenSearch, settings: Settings) -> list[str]:
+    """Delete every day index and the template; returns the names that existed."""
+    names = list(day_indices(client, settings.opensearch_index).values())
+    for name in names:
+        client.indices.delete(index=name)
+    if client.indices.exists_index_template(name=settings.opensearch_index):
+        client.indices.delete_index_template(name=settings.opensearch_index)
+        names.append(f"template {settings.opensearch_index}")
+    return names
+
+
+def scan(client: OpenSearch, index: str, slice: int, slices: int, page: int) -> Iterator[list[dict[str, Any]]]:
+    """Every document of one slice of an index, page by page, as of the moment of the call."""
+    pit = client.create_pit(index=index, params={"keep_alive": "5m"})["pit_id"]
+    body: dict[str, Any] = {
+        "size": page,
+        "pit": {"id": pit, "keep_alive": "5m"},
+        "sort": [{"_shard_doc": "asc"}],
+        "track_total_hits": False,
+    }
+    if slices > 1:
+        body["slice"] = {"id": slice, "max": slices}
+    try:
+        while hits := client.search(body=body)["hits"]["hits"]:
+            yield hits
+            body["search_after"] = hits[-1]["sort"]
+    finally:
+        client.delete_pit(body={"pit_id": [pit]})

@@ -1,0 +1,133 @@
+"""The query: Kafka to both stores, batch by batch."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from dualsink import kafka
+from dualsink.archive import ReplayGuard
+from dualsink.batch import BatchReport, DualSink
+from dualsink.checkpoint import Checkpoint
+from dualsink.errors import DeploymentError, from_traceback
+from dualsink.settings import Settings
+from dualsink.telemetry import Telemetry
+
+_SUMMED = ("events", "archived", "created", "existing", "retries")
+
+
+def run(
+    spark: SparkSession, settings: Settings, report: Callable[[BatchReport], None] = lambda batch: None
+) -> dict[str, Any]:
+    """Run the query as the settings say and return its totals; `report` is called after every batch.
+
+    `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds`, then drains.
+    Raises CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused; the next run replays the batch.
+    """
+    checkpoint = Checkpoint(settings.checkpoint_path)
+    with checkpoint.locked(spark):
+        checkpoint.check(_topic_id(settings))
+        with Telemetry(settings) as telemetry:
+            totals = _Totals(report, telemetry)
+            if settings.streaming_mode == "live":
+                _run_query(spark, settings, checkpoint, totals, seconds=settings.streaming_duration_seconds)
+            _run_query(spark, settings, checkpoint, totals)
+        return totals.result()
+
+
+def _topic_id(settings: Settings) -> str:
+    with closing(kafka.admin(settings)) as client:
+        topic = kafka.describe_topic(client, settings.kafka_topic)
+    if topic is None:
+        raise DeploymentError(f"Topic {settings.kafka_topic} does not exist: run 01_setup first.")
+    return topic.id
+
+
+class _Totals:
+    def __init__(self, report: Callable[[BatchReport], None], telemetry: Telemetry):
+        self._report = report
+        self._telemetry = telemetry
+        self._batches: list[BatchReport] = []
+        self.error: Exception | None = None
+        self._start = time.monotonic()
+
+    def add(self, batch: BatchReport | None) -> None:
+        if batch is not None:
+            self._batches.append(batch)
+            self._telemetry.batch(batch)
+            self._report(batch)
+
+    def fail(self, batch_id: int, error: Exception) -> None:
+        self.error = _translated(error)
+        self._telemetry.failure(batch_id, self.error)
+
+    def result(self) -> dict[str, Any]:
+        refused: Counter[str] = Counter()
+        for batch in self._batches:
+            refused.update(batch.refused)
+        sums = {name: sum(getattr(b, name) for b in self._batches) for name in _SUMMED}
+        return {
+            "batches": len(self._batches),
+            **sums,
+            "refused": dict(refused),
+            "seconds": round(time.monotonic() - self._start, 3),
+        }
+
+
+def _run_query(
+    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, totals: _Totals, seconds: float | None = None
+) -> None:
+    sink = DualSink(settings, ReplayGuard(spark, settings))
+
+    def process(records: DataFrame, batch_id: int) -> None:
+        try:
+            totals.add(sink.write(records, checkpoint.query_id, batch_id))
+        except Exception as error:
+            totals.fail(batch_id, error)
+            raise
+
+    query = _start(spark, settings, checkpoint, process, seconds)
+    try:
+        _await(query, seconds)
+    except Exception as error:
+        raise totals.error or _translated(error) from None
+    finally:
+        query.stop()
+
+
+def _start(spark, settings: Settings, checkpoint: Checkpoint, process, seconds: float | None) -> StreamingQuery:
+    writer = read(spark, settings).writeStream.foreachBatch(process)
+    writer = writer.option("checkpointLocation", str(checkpoint.path)).queryName(f"dualsink {settings.kafka_topic}")
+    if seconds is None:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{settings.trigger_seconds} seconds").start()
+
+
+def read(spark: SparkSession, settings: Settings) -> DataFrame:
+    """The topic as a stream, from its first record, at most `max_offsets_per_trigger` records a batch."""
+    return (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+        .option("subscribe", settings.kafka_topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
+        .option("includeHeaders", "true")
+        .load()
+    )
+
+
+def _await(query: StreamingQuery, seconds: float | None) -> None:
+    """Wait for the end, or for `seconds`, then until the batch in progress is done."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while not query.awaitTermination(1):
+        if deadline and time.monotonic() > deadline and not query.status["isTriggerActive"]:
+            return
+
+
+def _translated(error: Exception) -> Exception:
+    return from_traceback(str(error)) or error

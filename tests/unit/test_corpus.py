@@ -1,0 +1,31 @@
+"""The corpus of hostile records through the parser."""
+
+import json
+
+import pytest
+
+from corpus import CASES, KAFKA_TIMESTAMP, Case
+from dualsink.events import Event, Refusal, parse
+
+
+def test_the_corpus_is_large_and_its_names_are_unique():
+    names = [case.name for case in CASES]
+    assert len(names) >= 200
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_record_gets_its_verdict(case: Case):
+    outcome = parse(case.payload, case.key, KAFKA_TIMESTAMP)
+    if isinstance(case.expect, str):
+        assert isinstance(outcome, Refusal)
+        assert outcome.reason == case.expect
+        assert 0 < len(outcome.detail) <= 300
+    else:
+        assert isinstance(outcome, Event), outcome
+        expected = dict(case.expect)
+        attributes = json.loads(outcome.attributes) if outcome.attributes else None
+        assert set(expected.pop("has", ())) <= set(attributes or ())
+        if "attributes" in expected:
+            assert expected.pop("attributes") == attributes
+        assert expected == {name: getattr(outcome, name) for name in expected}
