@@ -313,8 +313,7 @@ def parse_time(value: Any, unit: str = "") -> Moment:
     """
     if value is None or isinstance(value, bool | dict | list):
         raise Refused(Reason.WRONG_TYPE, f"timestamp holds a JSON {_type_name(value)}")
-    text = value if isinstance(value, str) else dump_json(value).decode()
-    text = text.strip()
+    text = str(value).strip() if isinstance(value, str | int) else dump_json(value).decode()
     moment = _epoch_moment(text, unit) if _NUMBER.fullmatch(text) else _calendar_moment(text)
     if not 0 <= moment.micros <= _LAST:
         raise Refused(Reason.TIMESTAMP_OUT_OF_RANGE, "timestamp is before 1970 or after 9999")

@@ -1,5 +1,6 @@
 """Pictures for the notebooks. Every function returns a matplotlib Figure, or a table to look at; times are UTC."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,6 +60,7 @@ def levels_over_time(counts: pd.DataFrame) -> Figure:
         base = base + table[level]
     _title(axes, _errors_over_time(table))
     axes.set_ylabel(f"events per {_spoken(width)}")
+    axes.margins(y=0.06)
     _utc_axis(axes, table.index[0], table.index[-1] + width)
     _count_axis(axes)
     handles, labels = axes.get_legend_handles_labels()
@@ -121,14 +123,14 @@ class LivePicture:
 
     def __init__(self, live: bool, behind: Callable[[BatchReport], int]):
         self._behind = behind
-        self._batches: list[tuple[BatchReport, int]] = []
+        self._batches: list[tuple[BatchReport, float]] = []
         self.figure, self._axes = _figure(12, 3.6, panels=3)
         self._draw()
         self._handle = display(self.figure, display_id=True) if live else None
 
     def update(self, batch: BatchReport) -> None:
         """Take a batch in. May be called from any thread, as Spark does."""
-        self._batches.append((batch, self._behind(batch)))
+        self._batches.append((batch, self._waiting(batch)))
         if self._handle:
             self._draw()
             self._handle.update(self.figure)
@@ -138,6 +140,12 @@ class LivePicture:
         if self._handle is None:
             self._draw()
             display(self.figure)
+
+    def _waiting(self, batch: BatchReport) -> float:
+        try:
+            return self._behind(batch)
+        except Exception:
+            return math.nan  # Watching must not fail a batch.
 
     def _draw(self) -> None:
         for axes in self._axes:
@@ -166,7 +174,9 @@ class LivePicture:
     def _draw_legs(self, axes: Axes, numbers: list[int]) -> None:
         for leg, (colour, marker, line) in LEG_STYLES.items():
             seconds = [batch.seconds.get(leg, 0.0) for batch, _ in self._batches]
-            axes.plot(numbers, seconds, color=colour, marker=marker, linestyle=line, markersize=5, label=leg)
+            axes.plot(
+                numbers, seconds, color=colour, marker=marker, linestyle=line, markersize=5, label=leg, clip_on=False
+            )
         slowest = max(self._batches[-1][0].seconds.items(), key=lambda item: item[1])[0]
         _title(axes, f"Slowest leg: {slowest}")
         axes.set_ylabel("seconds")
@@ -174,11 +184,11 @@ class LivePicture:
 
     def _draw_backlog(self, axes: Axes, numbers: list[int]) -> None:
         waiting = [behind for _, behind in self._batches]
-        axes.plot(numbers, waiting, color="#333333", marker="o", markersize=5)
+        axes.plot(numbers, waiting, color="#333333", marker="o", markersize=5, clip_on=False)
         axes.fill_between(numbers, waiting, color="#333333", alpha=0.12)
-        _title(axes, f"{waiting[-1]:,} waiting in Kafka")
+        _title(axes, "Kafka did not answer" if math.isnan(waiting[-1]) else f"{waiting[-1]:,} waiting in Kafka")
         axes.set_ylabel("records")
-        axes.set_ylim(0, max(*waiting, 1) * 1.1)
+        axes.set_ylim(0, max([1, *(each for each in waiting if not math.isnan(each))]) * 1.1)
         _count_axis(axes)
 
 

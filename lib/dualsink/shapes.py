@@ -174,7 +174,7 @@ def _exact_int(text: str) -> int | Number:
 
 def _exact_float(text: str) -> float | Number:
     value = float(text)
-    return value if repr(value) == text else Number(text)
+    return value if orjson.dumps(value) == text.encode() else Number(text)
 
 
 def _no_constant(text: str) -> Any:
@@ -675,14 +675,18 @@ def plain_value(value: Any) -> Any:
 def _take_otel_times(fields: Fields, draft: Draft) -> None:
     for alias in _OTEL_TIMES:
         taken = fields.take((alias,))
-        if taken and taken.value not in (0, "0"):
+        if taken and str(taken.value) == "0":  # OTLP's word for absent
+            keep(fields.rest, taken.key, taken.value)
+        elif taken:
             draft.times.append(Time(taken.key, taken.value, _TIME_UNITS.get(alias.name, "")))
 
 
 def _take_otel_levels(fields: Fields, draft: Draft) -> None:
     for alias in _OTEL_LEVELS:
         taken = fields.take((alias,))
-        if taken and (alias.name, taken.value) != ("severitynumber", 0):
+        if taken and alias.name == "severitynumber" and str(taken.value) == "0":
+            keep(fields.rest, taken.key, taken.value)
+        elif taken:
             draft.levels.append(Level(taken.key, taken.value, SCHEMES.get(alias.name, "any")))
 
 

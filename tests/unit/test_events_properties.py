@@ -1,6 +1,8 @@
 """What must hold for any bytes: the parser never raises, always says the same, and loses nothing."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -20,7 +22,9 @@ NAMES = (
     "traceId", "span_id", "stack_trace", "error", "resource", "resourceLogs", "scopeLogs", "logRecords", "attributes",
     "timeUnixNano", "key", "value", "stringValue", "logger", "logger_name", "log_id", "level_original", "name", "id",
 )  # fmt: skip
-SAMPLES = (T, "INFO", "purple", "17", "2026-11-23T12:00:00.123456789+02:00", '{"msg":"m"}', "16:51:24.967 INFO a.B#1 m")
+# Log lines, and what must be found of them wherever they are taken apart.
+LINES = {'{"msg":"inner"}': ("inner",), "16:51:24.967 INFO a.B#1 text": ("16:51:24.967", "INFO", "a.B#1", "text")}
+SAMPLES = (T, "INFO", "purple", "17", "2026-11-23T12:00:00.123456789+02:00", *LINES)
 texts = st.text(max_size=20) | st.sampled_from(SAMPLES)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 keys = st.sampled_from(NAMES) | st.text(max_size=8)
@@ -76,7 +80,7 @@ def is_kept(leaf: Any, event: Event, attributes: list[Any]) -> bool:
 
 
 def _is_time_or_level(leaf: Any, event: Event) -> bool:
-    if normalise_level(leaf) == event.level or normalise_level(leaf, "otel") == event.level:
+    if event.level != "UNKNOWN" and event.level in (normalise_level(leaf), normalise_level(leaf, "otel")):
         return True
     try:
         return parse_time(leaf).micros == event.timestamp or parse_time(leaf, "ns").micros == event.timestamp
@@ -85,10 +89,22 @@ def _is_time_or_level(leaf: Any, event: Event) -> bool:
 
 
 def _is_in_text(text: str, leaf: Any, event: Event) -> bool:
-    """A container's line loses its line end, or is JSON whose parts were taken; a structured body is its own text."""
-    if text.rstrip("\r\n") in ("", event.message) or (text.startswith("{") and isinstance(leaf, str)):
+    """A container's line loses its line end and may be taken apart; a structured body is its own JSON text."""
+    if text.rstrip("\r\n") in ("", event.message):
         return True
+    if leaf in LINES:
+        whole = json.dumps(event, ensure_ascii=False)
+        return all(part in whole for part in LINES[leaf])
     return event.message.startswith(("{", "[")) and json.dumps(leaf, ensure_ascii=False) in event.message
+
+
+def numbered(tree: Any, numbers: Iterator[int]) -> Any:
+    """A tree with a text of its own in the place of every scalar, but for times and what is empty."""
+    if isinstance(tree, dict):
+        return {name: numbered(child, numbers) for name, child in tree.items()}
+    if isinstance(tree, list):
+        return [numbered(child, numbers) for child in tree]
+    return tree if tree in (None, "", T) else f"leaf {next(numbers)}!"
 
 
 @thorough
@@ -126,6 +142,16 @@ def test_every_leaf_of_an_accepted_object_is_kept(fields):
     if isinstance(event, Event):
         attributes = leaves(json.loads(event.attributes)) if event.attributes else []
         assert [leaf for leaf in leaves(fields) if not is_kept(leaf, event, attributes)] == []
+
+
+@thorough
+@given(events)
+def test_every_one_of_many_different_leaves_is_kept_to_the_letter(fields):
+    fields = numbered(fields, itertools.count())
+    event = checked(encode(fields))
+    if isinstance(event, Event):
+        whole = json.dumps(event, ensure_ascii=False)
+        assert [leaf for leaf in leaves(fields) if leaf and leaf != T and leaf not in whole] == []
 
 
 @thorough

@@ -5,11 +5,9 @@ import shutil
 import subprocess
 import sysconfig
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import boto3
 import opensearchpy
@@ -21,76 +19,11 @@ from kafka.errors import KafkaError
 
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.local.java import Java
-from dualsink.local.process import Command, accepts, last_lines
+from dualsink.local.process import Command, connect
+from dualsink.local.server import CONSOLE_LOGGING, LOOPBACK, Server
 from dualsink.settings import Settings
 
-LOOPBACK = "127.0.0.1"
-CONSOLE_LOGGING = """\
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{ISO8601} %-5p %c{1.} %m%n
-rootLogger.level = info
-rootLogger.appenderRef.console.ref = console
-"""
-
-
-class Server(ABC):
-    """One local server. `ports` given to its methods are the secondary ones, by the names in `secondary`."""
-
-    name: ClassVar[str]
-    port_parameter: ClassVar[str]
-    secondary: ClassVar[tuple[str, ...]] = ()
-    needs_java: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings):
-        self.settings = settings
-        self.folder = settings.data_path / self.name
-        self.log = settings.data_path / "logs" / f"{self.name}.log"
-
-    @property
-    @abstractmethod
-    def endpoint(self) -> str:
-        """The address that clients use, as the settings give it."""
-
-    @property
-    def port(self) -> int:
-        """Main port. Raises SettingsError when the settings name another machine."""
-        return loopback_port(self.endpoint, self.port_parameter)
-
-    def prepare(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> None:
-        """Write configuration files; make the data folder ready."""
-        self.temporary.mkdir(parents=True, exist_ok=True)
-
-    @abstractmethod
-    def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
-        """What to start."""
-
-    @abstractmethod
-    def healthy(self) -> bool:
-        """True when the server answers a real request."""
-
-    def welcome(self) -> None:
-        """What to do once, after the first healthy answer."""
-
-    @property
-    def temporary(self) -> Path:
-        """Folder for what the server unpacks while it runs."""
-        return self.folder / "tmp"
-
-    def empty_temporary(self) -> None:
-        """Remove what an earlier, perhaps killed, process left unpacked."""
-        shutil.rmtree(self.temporary, ignore_errors=True)
-
-    def _java(self, java: Java, heap: str, *options: str) -> list[str]:
-        common = ["-Djava.net.preferIPv4Stack=true", f"-Djava.io.tmpdir={self.temporary}", "-XX:+ExitOnOutOfMemoryError"]
-        if java.version >= 21:
-            common.append("--enable-native-access=ALL-UNNAMED")
-        return [str(java.executable), f"-Xmx{heap}", *common, *options]
-
-    def _command(self, *arguments: str, **environment: str) -> Command:
-        withheld = (self.settings.s3_access_key_env, self.settings.s3_secret_key_env)
-        return Command([*arguments], self.folder, environment, withheld)
+MIB = 1024 * 1024
 
 
 class Kafka(Server):
@@ -99,6 +32,7 @@ class Kafka(Server):
     name = "kafka"
     port_parameter = "kafka_bootstrap_servers"
     secondary = ("controller",)
+    silence = (KafkaError, OSError)
 
     @property
     def endpoint(self) -> str:
@@ -114,21 +48,16 @@ class Kafka(Server):
 
     def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
         options = ("-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={self._logging}", "-cp", f"{jars}/*")
-        return self._command(*self._java(java, "512m", *options), "kafka.Kafka", str(self._configuration))
+        return self.started_with(*self.java_command(java, "512m", *options), "kafka.Kafka", str(self._configuration))
 
-    def healthy(self) -> bool:
-        if not accepts(self.port):
-            return False
+    def probe(self) -> None:
+        connect(self.port)
+        client = KafkaAdminClient(bootstrap_servers=self.endpoint, request_timeout_ms=3000, bootstrap_timeout_ms=3000)
         try:
-            client = KafkaAdminClient(
-                bootstrap_servers=self.endpoint, request_timeout_ms=3000, bootstrap_timeout_ms=3000
-            )
-            try:
-                return bool(client.describe_cluster()["brokers"])
-            finally:
-                client.close()
-        except (KafkaError, OSError, KeyError):
-            return False
+            if not client.describe_cluster()["brokers"]:
+                raise ConnectionError("no broker has joined")
+        finally:
+            client.close()
 
     @property
     def _configuration(self) -> Path:
@@ -139,7 +68,7 @@ class Kafka(Server):
         return self.folder / "log4j2.properties"
 
     def _properties(self, controller: int) -> dict[str, object]:
-        largest = self.settings.kafka_max_message_bytes + 1024 * 1024
+        largest = self.settings.kafka_max_message_bytes + MIB
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
@@ -154,7 +83,7 @@ class Kafka(Server):
             "delete.topic.enable": "true",
             "message.max.bytes": largest,
             "replica.fetch.max.bytes": largest,
-            "socket.request.max.bytes": max(largest, 104_857_600),
+            "socket.request.max.bytes": max(largest, 100 * MIB),
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 4,
             "transaction.state.log.replication.factor": 1,
@@ -167,12 +96,14 @@ class Kafka(Server):
     def _format(self, java: Java, jars: Path) -> None:
         """Give the empty data folder its identity; a half-made one, which never held data, is made anew."""
         shutil.rmtree(self.folder / "data", ignore_errors=True)
-        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
-        tool = ["-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format"]
-        arguments = [str(java.executable), "-Xmx256m", *tool, "-t", identity, "-c", str(self._configuration)]
+        # A leading dash would read as an option.
+        identity = "K" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+        tool = ("-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format")
+        arguments = [*self.java_command(java, "256m", *tool), "-t", identity, "-c", str(self._configuration)]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode:
-            raise PlatformError(f"Kafka could not prepare {self.folder}:\n{(done.stdout + done.stderr).strip()[-1500:]}")
+            output = (done.stdout + done.stderr).strip()[-1500:]
+            raise PlatformError(f"Kafka could not prepare {self.folder}:\n{output}")
         (self.folder / "formatted").write_text(identity + "\n", encoding="utf-8")
 
 
@@ -182,6 +113,7 @@ class OpenSearch(Server):
     name = "opensearch"
     port_parameter = "opensearch_port"
     secondary = ("transport",)
+    silence = (opensearchpy.exceptions.OpenSearchException, OSError)
     highest_port = 9299
 
     @property
@@ -193,7 +125,7 @@ class OpenSearch(Server):
         if self.settings.opensearch_tls:
             raise SettingsError("opensearch_tls: the local OpenSearch speaks plain HTTP; set it to false.")
         port = super().port
-        if not 1024 < port <= self.highest_port:
+        if not 1025 <= port <= self.highest_port:
             raise SettingsError(f"opensearch_port {port}: the local OpenSearch takes 1025 to {self.highest_port}.")
         return port
 
@@ -205,22 +137,21 @@ class OpenSearch(Server):
         (self._configuration / "log4j2.properties").write_text(CONSOLE_LOGGING, encoding="utf-8")
 
     def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
-        options = ("-cp", f"{jars}/*", "org.codelibs.opensearch.runner.OpenSearchRunner")
+        runner = self.java_command(java, "1g", "-cp", f"{jars}/*", "org.codelibs.opensearch.runner.OpenSearchRunner")
+        where = ("-basePath", str(self.folder), "-confPath", str(self._configuration))
         # The runner's first node listens on the port after the one it is given.
-        where = ("-basePath", str(self.folder), "-confPath", str(self._configuration), "-baseHttpPort", str(self.port - 1))
-        names = ("-numOfNode", "1", "-clusterName", f"dualsink-{self.settings.environment}")
-        return self._command(*self._java(java, "1g", *options), *where, *names)
+        node = ("-numOfNode", "1", "-baseHttpPort", str(self.port - 1))
+        return self.started_with(*runner, *where, *node, "-clusterName", f"dualsink-{self.settings.environment}")
 
-    def healthy(self) -> bool:
-        if not accepts(self.port):
-            return False
+    def probe(self) -> None:
+        connect(self.port)
         client = opensearchpy.OpenSearch(self.endpoint, timeout=5, max_retries=0)
         try:
-            return client.cluster.health()["status"] != "red"
-        except opensearchpy.exceptions.TransportError:
-            return False
+            status = client.cluster.health()["status"]
         finally:
             client.close()
+        if status == "red":
+            raise ConnectionError("the cluster is red: a primary shard is not allocated")
 
     @property
     def _configuration(self) -> Path:
@@ -245,6 +176,7 @@ class Nessie(Server):
     name = "nessie"
     port_parameter = "nessie_uri"
     secondary = ("management",)
+    silence = (urllib3.exceptions.HTTPError, OSError)
 
     @property
     def endpoint(self) -> str:
@@ -262,16 +194,15 @@ class Nessie(Server):
             "nessie.version.store.persist.rocks.database-path": self.folder / "data",
         }
         properties = [f"-D{name}={value}" for name, value in options.items()]
-        flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        return self._command(*self._java(java, "512m", *flags, *properties), "-jar", str(runner))
+        flags = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        return self.started_with(*self.java_command(java, "512m", *flags, *properties), "-jar", str(runner))
 
-    def healthy(self) -> bool:
-        try:
-            url = f"{self.settings.nessie_root}/api/v2/config"
-            with urllib3.PoolManager(timeout=3, retries=False) as pool:
-                return pool.request("GET", url).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
+    def probe(self) -> None:
+        connect(self.port)
+        with urllib3.PoolManager(timeout=3, retries=False) as pool:
+            answer = pool.request("GET", f"{self.settings.nessie_root}/api/v2/config")
+        if answer.status != 200:
+            raise ConnectionError(f"/api/v2/config answers {answer.status}")
 
 
 class S3(Server):
@@ -281,6 +212,9 @@ class S3(Server):
     port_parameter = "s3_endpoint"
     needs_java = False
     secondary = ("master", "master-grpc", "volume", "volume-grpc", "filer", "filer-grpc", "s3-grpc")
+    silence = (BotoCoreError, ClientError, OSError)
+    # After SIGTERM it waits 15 s for its own internal subscriptions; what was written is with the system already.
+    patience = 2
 
     @property
     def endpoint(self) -> str:
@@ -291,59 +225,63 @@ class S3(Server):
         (self.folder / "data").mkdir(exist_ok=True)
 
     def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
-        options = {
-            "dir": "data",
-            "ip": LOOPBACK,
-            "ip.bind": LOOPBACK,
-            "master.port": ports["master"],
-            "master.port.grpc": ports["master-grpc"],
-            "master.telemetry": "false",
-            "master.volumeSizeLimitMB": 256,
-            "volume.port": ports["volume"],
-            "volume.port.grpc": ports["volume-grpc"],
-            "volume.max": 0,
-            "volume.minFreeSpace": "200MiB",
-            "volume.preStopSeconds": 0,
-            "filer": "true",
-            "filer.port": ports["filer"],
-            "filer.port.grpc": ports["filer-grpc"],
-            # Relative to the server's folder: a socket's path may have no more than 107 characters.
-            "filer.localSocket": "filer.sock",
-            "s3": "true",
-            "s3.port": self.port,
-            "s3.port.grpc": ports["s3-grpc"],
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "s3.localSocket": "s3.sock",
+        options = [f"-{name}={value}" for name, value in (self._options() | self._ports(ports)).items()]
+        keys = {
+            "AWS_ACCESS_KEY_ID": self.settings.secret("s3_access_key_env"),
+            "AWS_SECRET_ACCESS_KEY": self.settings.secret("s3_secret_key_env"),
+            "TMPDIR": str(self.temporary),
         }
-        keys = {"AWS_ACCESS_KEY_ID": self._key("s3_access_key_env"), "AWS_SECRET_ACCESS_KEY": self._key("s3_secret_key_env")}
-        return self._command(_weed(), "server", *[f"-{name}={value}" for name, value in options.items()], **keys)
+        return self.started_with(_weed(), "-logtostderr=true", "server", *options, **keys)
 
-    def healthy(self) -> bool:
-        try:
-            self._client().list_buckets()
-            return True
-        except (BotoCoreError, ClientError):
-            return False
+    def probe(self) -> None:
+        connect(self.port)
+        self._client().list_buckets()
 
-    def welcome(self) -> None:
+    def furnish(self) -> None:
         """Create the warehouse's bucket; an object written and removed shows that volumes take data."""
         client, bucket = self._client(), self.settings.s3_bucket
-        if bucket not in [b["Name"] for b in client.list_buckets()["Buckets"]]:
+        if bucket not in [known["Name"] for known in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=bucket)
         client.put_object(Bucket=bucket, Key=".dualsink-health", Body=b"ok")
         client.delete_object(Bucket=bucket, Key=".dualsink-health")
 
-    def _key(self, parameter: str) -> str:
-        return self.settings.secret(parameter) or ""
+    def tidy(self, ports: Mapping[str, int]) -> None:
+        """Remove the sockets that it makes in /tmp and, killed, leaves there."""
+        for name, port in ports.items():
+            Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)
 
-    def _client(self):
+    def _options(self) -> dict[str, object]:
+        return {
+            "dir": "data",
+            "ip": LOOPBACK,
+            "ip.bind": LOOPBACK,
+            # A restarted master waits for one election timeout, by default ten seconds, though it is alone.
+            "master.electionTimeout": "1s",
+            "master.heartbeatInterval": "100ms",
+            "master.telemetry": "false",
+            "master.volumeSizeLimitMB": 256,
+            "volume.max": 0,
+            "volume.minFreeSpace": "200MiB",
+            "volume.preStopSeconds": 0,
+            "filer": "true",
+            # Relative to the server's folder: a socket's path may have no more than 107 characters.
+            "filer.localSocket": "filer.sock",
+            "s3": "true",
+            "s3.localSocket": "s3.sock",
+        }
+
+    def _ports(self, ports: Mapping[str, int]) -> dict[str, int]:
+        """Main and secondary ports; zero switches the Iceberg and Lance catalogs off."""
+        named = {name.replace("-grpc", ".port.grpc") if "-" in name else f"{name}.port": n for name, n in ports.items()}
+        return named | {"s3.port": self.port, "s3.port.iceberg": 0, "s3.port.lance": 0}
+
+    def _client(self) -> Any:
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
             region_name=self.settings.s3_region,
-            aws_access_key_id=self._key("s3_access_key_env"),
-            aws_secret_access_key=self._key("s3_secret_key_env"),
+            aws_access_key_id=self.settings.secret("s3_access_key_env"),
+            aws_secret_access_key=self.settings.secret("s3_secret_key_env"),
             config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
         )
 
@@ -351,27 +289,6 @@ class S3(Server):
 def servers(settings: Settings) -> dict[str, Server]:
     """The four servers by name, in the order in which they are shown."""
     return {kind.name: kind(settings) for kind in (Kafka, OpenSearch, Nessie, S3)}
-
-
-def loopback_port(endpoint: str, parameter: str) -> int:
-    """Port of an address on this machine. Raises SettingsError for any other machine or for several addresses."""
-    address = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-    try:
-        host, port = address.hostname, address.port
-    except ValueError:
-        host, port = None, None
-    if host not in (LOOPBACK, "localhost") or port is None:
-        raise SettingsError(
-            f"{parameter}: local servers listen on {LOOPBACK} and a port, got {endpoint!r}. "
-            "Correct it, or set servers to external."
-        )
-    return port
-
-
-def death_notice(server: Server) -> str:
-    """What to tell when a server ended while it was starting."""
-    lines = "\n".join(f"  {line}" for line in last_lines(server.log)) or "  (its log is empty)"
-    return f"{server.name} ended while it was starting. Its log {server.log} says:\n{lines}"
 
 
 def _weed() -> str:

@@ -5,7 +5,7 @@ import random
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +27,14 @@ class Command:
 
 @dataclass(frozen=True)
 class Record:
-    """A started process as the state file keeps it. The start time tells it from a later process of the same id."""
+    """A started process as the state file keeps it.
+
+    `started` is in seconds since the machine booted, which no change of the clock moves; it tells the process from
+    a later one with the same id.
+    """
 
     pid: int
-    created: float
-    java: str = ""
+    started: float
 
     def process(self) -> psutil.Process | None:
         """The live process, or None when it ended or its id now belongs to another one."""
@@ -40,12 +43,12 @@ class Record:
             if process.status() == psutil.STATUS_ZOMBIE:
                 _reap(process)
                 return None
-            return process if abs(process.create_time() - self.created) < 0.05 else None
+            return process if abs(_since_boot(process) - self.started) < 0.05 else None
         except psutil.NoSuchProcess:
             return None
 
 
-def launch(command: Command, log: Path, java: str = "") -> tuple[Record, subprocess.Popen]:
+def launch(command: Command, log: Path) -> tuple[Record, subprocess.Popen]:
     """Start a process that outlives this one, its output going to `log`; the previous log is kept as `.1`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -61,18 +64,22 @@ def launch(command: Command, log: Path, java: str = "") -> tuple[Record, subproc
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Record(child.pid, psutil.Process(child.pid).create_time(), java), child
+    return Record(child.pid, _since_boot(psutil.Process(child.pid))), child
 
 
-def end(records: Iterable[Record], kill: bool = False, patience: float = 20) -> None:
-    """End processes together: SIGTERM, `patience` seconds, then SIGKILL; at once with `kill`."""
-    processes = [process for record in records if (process := record.process())]
-    for process in processes:
-        _signal(process, kill)
-    _, stubborn = psutil.wait_procs(processes, timeout=patience)
-    for process in stubborn:
-        _signal(process, kill=True)
-    psutil.wait_procs(stubborn, timeout=10)
+def end(record: Record, kill: bool = False, patience: float = 20) -> None:
+    """End a process: SIGTERM, `patience` seconds, then SIGKILL; at once with `kill`. An ended one is left alone."""
+    process = record.process()
+    if not process:
+        return
+    with suppress(psutil.NoSuchProcess):
+        if not kill:
+            process.terminate()
+            with suppress(psutil.TimeoutExpired):
+                process.wait(patience)
+                return
+        process.kill()
+        process.wait(10)
 
 
 def last_lines(log: Path, count: int = 8) -> list[str]:
@@ -108,20 +115,16 @@ def is_free(port: int) -> bool:
             return False
 
 
-def accepts(port: int) -> bool:
-    """True when something on loopback accepts a connection."""
-    try:
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=1)):
-            return True
-    except OSError:
-        return False
+def connect(port: int) -> None:
+    """Raise OSError unless something on loopback accepts a connection: the cheapest sign that it is too early."""
+    socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
 def holder(port: int) -> str:
     """The process that listens on a port, in words, as far as this user may see it."""
     try:
-        listeners = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
-        pid = next((c.pid for c in listeners if c.pid), None)
+        listeners = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        pid = next((c.pid for c in listeners if c.laddr.port == port and c.pid), None)
         if pid is None:
             return "another user's process"
         return f"process {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
@@ -129,15 +132,10 @@ def holder(port: int) -> str:
         return "a process that this user may not see"
 
 
-def _signal(process: psutil.Process, kill: bool) -> None:
-    try:
-        process.kill() if kill else process.terminate()
-    except psutil.NoSuchProcess:
-        pass
+def _since_boot(process: psutil.Process) -> float:
+    return round(process.create_time() - psutil.boot_time(), 2)
 
 
 def _reap(process: psutil.Process) -> None:
-    try:
+    with suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
         process.wait(timeout=0)
-    except (psutil.TimeoutExpired, psutil.NoSuchProcess):
-        pass

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ from dualsink.errors import PlatformError, SettingsError
 from dualsink.local import jars as artifacts
 from dualsink.local import java, process
 from dualsink.local.credentials import export_credentials
-from dualsink.local.definitions import OpenSearch, Server, death_notice, servers
+from dualsink.local.definitions import OpenSearch, servers
+from dualsink.local.server import Server, death_notice
 from dualsink.settings import Settings, project_root
 
 __all__ = ["LocalServers", "ServerStatus", "export_credentials", "free_settings"]
@@ -56,10 +58,7 @@ class LocalServers:
         On any failure what this call started is stopped again. Raises PlatformError (a taken port, a full disk,
         no Java, a server that ended) or SettingsError (addresses that are not this machine's).
         """
-        with self._session():
-            missing = [name for name in self._servers if not self._record(name)]
-            self._start(missing)
-            return missing
+        return self._bring_up(list(self._servers))
 
     def down(self, names: Iterable[str] | None = None) -> None:
         """End servers, all of them by default; only processes that `up` or `start` recorded."""
@@ -68,12 +67,10 @@ class LocalServers:
 
     def start(self, name: str) -> None:
         """Start one server on the ports it had before and wait until it is healthy."""
-        with self._session():
-            if not self._record(name):
-                self._start([name])
+        self._bring_up([name])
 
     def stop(self, name: str, kill: bool = False) -> None:
-        """End one server; `kill` spares it nothing, as a power cut would."""
+        """End one server; with `kill` at once, as a power cut would."""
         with self._locked():
             self._end([name], kill)
 
@@ -94,100 +91,125 @@ class LocalServers:
             if running:
                 raise PlatformError(f"{', '.join(running)} still run on {folder}: stop the servers first.")
             if not self._state.file.is_file() or _holds_more_than_data(folder):
-                raise PlatformError(f"{folder} is not a data folder of local servers: remove it by hand if you mean it.")
+                raise PlatformError(f"{folder} is not a data folder of local servers alone: remove it by hand.")
             shutil.rmtree(folder)
 
     # -- starting ----------------------------------------------------------------------------------
 
-    def _start(self, names: list[str]) -> None:
-        """Check everything that is cheap to check, fetch, start side by side, wait for all."""
-        export_credentials(self.settings)
-        if not names:
-            return
-        chosen = [self._servers[name] for name in names]
-        for server in chosen:
-            _check_port(server)
-        _check_disk(self.settings.data_path)
-        with ThreadPoolExecutor(len(chosen)) as pool:
-            javas = dict(zip(names, pool.map(_java_for, chosen), strict=True))
-            jars = dict(zip(names, pool.map(self._jars_for, chosen), strict=True))
+    def _bring_up(self, names: list[str]) -> list[str]:
+        if self.settings.servers != "local":
+            raise SettingsError("servers is external: this environment's servers are not started from here.")
+        wanted = [self._server(name) for name in names]
+        self.settings.data_path.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            export_credentials(self.settings)
+            missing = [server for server in wanted if not self._runs_as_set(server)]
+            self._start(missing, wanted)
+            return [server.name for server in missing]
+
+    def _start(self, missing: list[Server], wanted: list[Server]) -> None:
+        """Check what is cheap to check, fetch, start side by side, wait until all that is wanted is healthy."""
         try:
-            with ThreadPoolExecutor(len(chosen)) as pool:
-                list(pool.map(lambda server: self._launch(server, javas[server.name], jars[server.name]), chosen))
-            self._await(chosen)
+            if missing:
+                self._check(missing)
+                with ThreadPoolExecutor(len(missing)) as pool:
+                    means = list(pool.map(self._means, missing))
+                    list(pool.map(self._launch, missing, means))
+            self._await(wanted)
         except BaseException:
-            self._end(names)
+            self._end([server.name for server in missing])
             raise
 
-    def _jars_for(self, server: Server) -> Path | None:
-        return artifacts.fetch(server.name, self.say) if server.needs_java else None
+    def _check(self, missing: list[Server]) -> None:
+        for server in missing:
+            _check_port(server)
+        _check_disk(self.settings.data_path)
 
-    def _launch(self, server: Server, chosen: java.Java | None, jars: Path | None) -> None:
+    def _means(self, server: Server) -> tuple[java.Java | None, Path | None]:
+        """The Java and the jars of a server, fetched if need be."""
+        if not server.needs_java:
+            return None, None
+        return java.find(server.name), artifacts.fetch(server.name, self.say)
+
+    def _launch(self, server: Server, means: tuple[java.Java | None, Path | None]) -> None:
         ports = self._ports(server)
-        server.empty_temporary()
-        server.prepare(ports, chosen, jars)
-        record, child = process.launch(server.command(ports, chosen, jars), server.log, str(chosen or ""))
+        server.prepare(ports, *means)
+        record, child = process.launch(server.command(ports, *means), server.log)
+        about = {"ports": ports, "endpoint": server.endpoint, "java": str(means[0] or "")}
+        self._state.put(server.name, asdict(record) | about)
         self._children.append(child)
-        self._state.put(server.name, asdict(record) | {"ports": ports})
 
-    def _await(self, waiting: list[Server]) -> None:
-        began, waiting = time.monotonic(), list(waiting)
+    def _await(self, wanted: list[Server]) -> None:
+        began, waiting = time.monotonic(), {server: "" for server in wanted}
         while waiting:
             for server in list(waiting):
-                if not self._record(server.name):
-                    raise PlatformError(death_notice(server))
-                if server.healthy():
-                    server.welcome()
-                    waiting.remove(server)
-                    self.say(f"{server.name}: up at {server.endpoint} after {time.monotonic() - began:.1f} s")
+                self._look_at(server, waiting, began)
             if time.monotonic() - began > PATIENCE:
-                names = ", ".join(f"{server.name} ({server.log})" for server in waiting)
-                raise PlatformError(f"No healthy answer within {PATIENCE} s from {names}.")
-            time.sleep(0.1)
+                reasons = "\n".join(f"  {server.name}: {why} (log: {server.log})" for server, why in waiting.items())
+                raise PlatformError(f"No healthy answer within {PATIENCE} s from:\n{reasons}")
+            time.sleep(0.1 if waiting else 0)
+
+    def _look_at(self, server: Server, waiting: dict[Server, str], began: float) -> None:
+        if not self._record(server.name):
+            raise PlatformError(death_notice(server))
+        waiting[server] = server.problem(furnish=True)
+        if not waiting[server]:
+            del waiting[server]
+            self.say(f"{server.name}: up at {server.endpoint} after {time.monotonic() - began:.1f} s")
 
     def _ports(self, server: Server) -> dict[str, int]:
         """Secondary ports: those of the last time where they are still free, others where not."""
+        ports = dict(zip(server.secondary, process.free_ports(len(server.secondary)), strict=True))
         known = self._state.get(server.name).get("ports", {})
-        fresh = process.free_ports(len(server.secondary))
-        pairs = zip(server.secondary, fresh, strict=True)
-        return {name: known[name] if process.is_free(known.get(name, 0)) and name in known else new for name, new in pairs}
+        return ports | {name: port for name, port in known.items() if name in ports and process.is_free(port)}
 
     # -- state -------------------------------------------------------------------------------------
 
+    def _server(self, name: str) -> Server:
+        if name not in self._servers:
+            raise SettingsError(f"No local server {name!r}: there are {', '.join(self._servers)}.")
+        return self._servers[name]
+
     def _end(self, names: list[str], kill: bool = False) -> None:
-        records = [record for name in names if (record := self._record(name))]
-        process.end(records, kill)
-        for name in names:
-            self._state.put(name, {"ports": self._state.get(name).get("ports", {})})
+        with ThreadPoolExecutor(len(self._servers)) as pool:
+            list(pool.map(lambda name: self._end_one(self._server(name), kill), names))
+
+    def _end_one(self, server: Server, kill: bool) -> None:
+        record, ports = self._record(server.name), self._state.get(server.name).get("ports", {})
+        if record:
+            process.end(record, kill, server.patience)
+            server.tidy(ports)
+        self._state.put(server.name, {"ports": ports})
 
     def _record(self, name: str) -> process.Record | None:
         """The recorded process of a server while it lives."""
-        if name not in self._servers:
-            raise SettingsError(f"No local server {name!r}: there are {', '.join(self._servers)}.")
-        entry = {k: v for k, v in self._state.get(name).items() if k != "ports"}
-        record = process.Record(**entry) if entry else None
+        entry = self._state.get(name)
+        record = process.Record(entry["pid"], entry["started"]) if "pid" in entry else None
         return record if record and record.process() else None
 
+    def _runs_as_set(self, server: Server) -> bool:
+        if not self._record(server.name):
+            return False
+        running = self._state.get(server.name)["endpoint"]
+        if running != server.endpoint:
+            raise PlatformError(
+                f"{server.name} of {self.settings.data_path} runs at {running}, the settings say {server.endpoint}: "
+                "stop the servers first, or set the address back."
+            )
+        return True
+
     def _status_of(self, server: Server) -> ServerStatus:
-        record = self._record(server.name)
+        record, entry = self._record(server.name), self._state.get(server.name)
         return ServerStatus(
             name=server.name,
             running=record is not None,
-            healthy=record is not None and server.healthy(),
+            healthy=record is not None and not server.problem(),
             pid=record.pid if record else None,
-            endpoint=server.endpoint,
+            endpoint=entry.get("endpoint", "") if record else server.endpoint,
             data_dir=server.folder,
             log_file=server.log,
-            java=record.java if record else "",
+            java=entry.get("java", "") if record else "",
         )
-
-    @contextmanager
-    def _session(self) -> Iterator[None]:
-        if self.settings.servers != "local":
-            raise SettingsError("servers is external: this environment's servers are not started from here.")
-        self.settings.data_path.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            yield
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -205,6 +227,7 @@ class State:
 
     def __init__(self, file: Path):
         self.file = file
+        self._lock = threading.Lock()
 
     def get(self, name: str) -> dict[str, Any]:
         """The entry of a server, empty where there is none."""
@@ -214,9 +237,10 @@ class State:
         """Replace the entry of a server."""
         if not self.file.parent.exists():
             return
-        draft = self.file.with_suffix(".draft")
-        draft.write_text(json.dumps(self._all() | {name: entry}, indent=2), encoding="utf-8")
-        os.replace(draft, self.file)
+        with self._lock:
+            draft = self.file.with_suffix(".draft")
+            draft.write_text(json.dumps(self._all() | {name: entry}, indent=2), encoding="utf-8")
+            os.replace(draft, self.file)
 
     def _all(self) -> dict[str, Any]:
         return json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
@@ -225,8 +249,7 @@ class State:
 def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
     """Parameter overrides that give a test session its own data folder and free ports."""
     kafka, nessie, s3 = process.free_ports(3)
-    low = 9201
-    opensearch = process.free_ports(1, low, OpenSearch.highest_port + 1)[0]
+    (opensearch,) = process.free_ports(1, 9201, OpenSearch.highest_port + 1)
     path = base.nessie_uri.removeprefix(base.nessie_root)
     return {
         "data_dir": str(data_dir),
@@ -239,14 +262,12 @@ def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
     }
 
 
-def _java_for(server: Server) -> java.Java | None:
-    return java.find(server.name) if server.needs_java else None
-
-
 def _check_port(server: Server) -> None:
     port = server.port
     if not process.is_free(port):
-        other = 9202 if server.port_parameter == "opensearch_port" else server.endpoint.replace(str(port), str(port + 1))
+        other = server.endpoint.replace(str(port), str(port + 1))
+        if server.port_parameter == "opensearch_port":
+            other = str(port + 1 if port < OpenSearch.highest_port else port - 1)
         raise PlatformError(
             f"{server.name} needs port {port}, which {process.holder(port)} holds. "
             f"Stop it, or choose another port with -p {server.port_parameter} {other}"

@@ -1,0 +1,111 @@
+"""What the project's files promise of each other, and what none of them may hold."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+SKIPPED = {".git", ".venv", ".data", "runs", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+TEXT = {".py", ".ipynb", ".md", ".yaml", ".yml", ".toml", ".txt", ".sh", ".xml", ".properties", ".json", ""}
+# Written in parts, so that this file does not name them either.
+REGISTRIES = [
+    ".".join(parts)
+    for parts in [
+        ("pypi", "org"), ("pythonhosted", "org"), ("maven", "org"), ("maven", "apache"), ("sonatype", "org"),
+        ("anaconda", "org"), ("anaconda", "com"), ("npmjs", "org"), ("docker", "io"), ("ghcr", "io"), ("quay", "io"),
+    ]
+]  # fmt: skip
+MACHINE_PATHS = [f"/{name}/" for name in ("home", "root", "work", "Users", "workspace")]
+SECRETS = [
+    r"AKIA[0-9A-Z]{16}",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    r"(?i)\b(password|secret_key|access_key|token)\b['\"]?\s*[:=]\s*['\"][^'\"\s{}$<]{8,}['\"]",
+    r"://[^/\s:@'\"{}]+:[^/\s:@'\"{}]+@",
+]
+
+
+@pytest.fixture
+def files(root: Path) -> dict[str, str]:
+    """Text of every file of the project by its path."""
+    found = {}
+    for file in sorted(root.rglob("*")):
+        path = file.relative_to(root)
+        skipped = SKIPPED & set(path.parts) or any(part.endswith(".egg-info") for part in path.parts)
+        if file.is_file() and not skipped and file.suffix in TEXT:
+            found[str(path)] = file.read_text(encoding="utf-8", errors="replace")
+    return found
+
+
+@pytest.fixture
+def project(root: Path) -> dict:
+    """pyproject.toml."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def environment(root: Path) -> dict:
+    """environment.yml."""
+    return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
+
+
+def pip_pins(environment: dict) -> list[str]:
+    lines = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    return sorted(line for line in lines if not line.startswith("-"))
+
+
+def test_environment_and_pyproject_pin_the_same_versions(environment, project):
+    wanted = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["test"]
+    assert pip_pins(environment) == sorted(wanted)
+
+
+def test_every_pin_is_exact(project):
+    pins = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["test"]
+    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin)] == []
+
+
+def test_environment_and_pyproject_ask_for_the_same_python(environment, project):
+    python = next(line for line in environment["dependencies"] if str(line).startswith("python "))
+    assert python.removeprefix("python ") == project["project"]["requires-python"]
+
+
+def test_constraints_agree_with_the_pins(root, project):
+    lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    constraints = {line.split("==")[0].lower(): line.lower() for line in lines if "==" in line}
+    pins = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["test"]
+    apart = [pin for pin in pins if constraints.get(pin.split("==")[0].lower(), pin.lower()) != pin.lower()]
+    assert apart == []
+
+
+def test_the_package_is_installed_from_the_work_tree_in_both_environments(environment):
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert "-e ." in pip and "-c constraints.txt" in pip
+
+
+def test_no_file_names_a_registry_host(files):
+    named = [(path, host) for path, text in files.items() for host in REGISTRIES if host in text]
+    assert named == []
+
+
+def test_no_file_names_a_place_on_somebodys_machine(files):
+    this = str(Path("tests/contract/test_project.py"))
+    named = [
+        (path, place)
+        for path, text in files.items()
+        for place in MACHINE_PATHS
+        if path != this and re.search(rf"(?<![\w.$}}]){place}\w", text)
+    ]
+    assert named == []
+
+
+@pytest.mark.parametrize("pattern", SECRETS, ids=["cloud key", "private key", "assignment", "address"])
+def test_no_file_holds_what_looks_like_a_secret(files, pattern):
+    found = {path: re.search(pattern, text) for path, text in files.items() if not path.startswith("tests/")}
+    assert {path: match[0] for path, match in found.items() if match} == {}
+
+
+def test_local_servers_are_addressed_on_loopback_alone(files):
+    everywhere = re.compile(r"\b0\.0\.0\.0\b|(?<![\w:])\[?::\]?:\d")
+    library = {path: text for path, text in files.items() if path.startswith(("lib/", "params/", "run_all.sh"))}
+    assert [path for path, text in library.items() if everywhere.search(text)] == []
