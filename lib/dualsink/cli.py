@@ -251,8 +251,8 @@ def redrive(context: typer.Context, env: Env = "local", param: Param = None, par
 @app.command()
 def replay(
     context: typer.Context,
-    start: Annotated[str, typer.Argument(help="A time (UTC), an offset, or 0:1200,3:900 by partition.")],
-    end: Annotated[str, typer.Argument(help="Likewise; not included.")],
+    start: Annotated[str, typer.Option("--from", help="A time (UTC), an offset, or 0:1200,3:900 by partition.")],
+    end: Annotated[str, typer.Option("--to", help="Likewise; not included.")],
     env: Env = "local",
     param: Param = None,
     params: Params = "",
