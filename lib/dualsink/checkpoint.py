@@ -88,8 +88,8 @@ class Checkpoint:
             time.sleep(0.5)
 
     def remove(self) -> bool:
-        """Delete the folder; False where there was none."""
-        existed = self.path.exists()
+        """Delete the folder; False where no stream had claimed it (taking the lock makes the folder)."""
+        existed = self._owner.is_file()
         shutil.rmtree(self.path, ignore_errors=True)
         return existed
 
