@@ -110,7 +110,7 @@ def run(
 
     settings = settings_of(context.obj, env, param, run_id=run_id)
     chosen = [stage.strip() for stage in stages.split(",") if stage.strip()]
-    raise typer.Exit(runner.run(settings, chosen, summary.console(), keep_servers))
+    raise typer.Exit(runner.run(settings, chosen, summary.console(), keep_servers, env))
 
 
 @app.command()

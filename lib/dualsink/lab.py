@@ -70,8 +70,10 @@ def command(folder: Path) -> list[str]:
         "--ServerApp.port=8888",
         "--ServerApp.port_retries=100",
         f"--ServerApp.root_dir={root}",
-        f"--LabApp.default_url=/lab/tree/{folder.relative_to(root).as_posix()}",
+        f"--LabApp.default_url={'/lab' if folder == root else f'/lab/tree/{folder.relative_to(root).as_posix()}'}",
         f"--ServerApp.open_browser={_has_desktop()}",
+        # Containers run as root; the server listens on loopback only and asks for its token.
+        f"--ServerApp.allow_root={os.geteuid() == 0}",
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
     ]

@@ -28,8 +28,10 @@ LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15
 
 
-def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool = False) -> int:
+def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool = False, environment: str = "") -> int:
     """Run stages (all for an empty list) and return the exit status: 0 only if every one and the ledger hold.
+
+    `environment` is what the user calls it, a name or a file, for the hints at the end.
 
     What was started is stopped again, also when a stage fails or this process is told to end; the run's folder stays.
     Raises PlatformError where the machine lacks something, SettingsError for an unknown stage or a run id in use.
@@ -39,6 +41,7 @@ def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool 
     preflight(settings, out)
     with _run_folder(settings, out), servers(settings, out, keep_servers):
         status = _Run(settings, notebooks, out).to_its_end()
+    _say_whats_next(settings, out, keep_servers, environment or settings.environment)
     return 0 if status == "ok" else 1
 
 
@@ -219,10 +222,15 @@ class _Run:
     def _summarise(self) -> None:
         if ledger := results.ledger(self._settings):
             summary.show_ledger(ledger, self._out)
-        folder, environment = self._settings.run_path, self._settings.environment
-        self._out.print(f"Report:    {folder / 'report.json'}", soft_wrap=True)
-        self._out.print(f"Notebooks: {folder}/*.ipynb", soft_wrap=True)
-        self._out.print(f"Explore:   ./run_all.sh lab --env {environment}", soft_wrap=True)
+        self._out.print(f"Report:    {self._settings.run_path / 'report.json'}", soft_wrap=True)
+        self._out.print(f"Notebooks: {self._settings.run_path}/*.ipynb", soft_wrap=True)
+
+
+def _say_whats_next(settings: Settings, out: Console, kept: bool, environment: str) -> None:
+    option = "" if environment == "local" else f" --env {environment}"
+    out.print(f"Explore:   ./run_all.sh lab{option}", soft_wrap=True)
+    if kept and settings.servers == "local":
+        out.print(f"Servers:   left running; ./run_all.sh status{option}, ./run_all.sh down{option}", soft_wrap=True)
 
 
 def execute(settings: Settings, stage: Stage, notebook: Path, out: Console) -> None:
@@ -236,23 +244,26 @@ def execute(settings: Settings, stage: Stage, notebook: Path, out: Console) -> N
     try:
         with summary.live_line(out) as show:
             job.start()
-            while job.is_alive():
-                job.join(0.25)
+            while not job.ended.wait(0.25):
                 offspring.look()
                 show(f"{stage.name}  {time.monotonic() - began:.0f} s  {_doing(settings, output)}")
     finally:
         with unhurried():
-            offspring.end(patience=0 if job.is_alive() else 10)
-            job.join(10)
+            offspring.end(patience=10 if job.ended.is_set() else 0)
+            job.ended.wait(10)
         stage.seconds = round(time.monotonic() - began, 1)
     stage.status, stage.error = ("failed", describe(job.error)) if job.error else ("ok", "")
 
 
 class _Papermill(threading.Thread):
-    """Papermill beside the main thread, which stays free for signals and progress."""
+    """Papermill beside the main thread, which stays free for signals and progress.
+
+    `ended` instead of `is_alive`: in Python 3.11 a signal during `join` makes a living thread look dead.
+    """
 
     def __init__(self, settings: Settings, notebook: Path, output: Path):
         super().__init__(daemon=True)
+        self.ended = threading.Event()
         self.error: Exception | None = None
         self._arguments = {
             "input_path": notebook,
@@ -274,6 +285,8 @@ class _Papermill(threading.Thread):
                 papermill.execute_notebook(**self._arguments, kernel_manager_class=_logging_to(log))
         except Exception as error:
             self.error = error
+        finally:
+            self.ended.set()
 
 
 def _logging_to(log: BinaryIO) -> type[AsyncKernelManager]:

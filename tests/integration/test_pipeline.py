@@ -82,6 +82,7 @@ def test_the_ledger_names_a_document_deleted_from_opensearch(spark, pipeline):
     produce(pipeline)
     stream.run(spark, pipeline)
     with closing(search.connect(pipeline)) as client:
+        search.refresh(client, pipeline.opensearch_index)
         hit = client.search(index=pipeline.opensearch_index, body={"size": 1})["hits"]["hits"][0]
         client.delete(index=hit["_index"], id=hit["_id"], params={"refresh": "true"})
     coordinates = "{topic}-{partition}-{offset}".format(**hit["_source"])
@@ -93,6 +94,7 @@ def test_the_ledger_names_a_changed_document(spark, pipeline):
     produce(pipeline)
     stream.run(spark, pipeline)
     with closing(search.connect(pipeline)) as client:
+        search.refresh(client, pipeline.opensearch_index)
         hit = client.search(index=pipeline.opensearch_index, body={"size": 1})["hits"]["hits"][0]
         client.update(
             index=hit["_index"], id=hit["_id"], body={"doc": {"message": "forged"}}, params={"refresh": "true"}

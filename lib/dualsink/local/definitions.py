@@ -255,9 +255,10 @@ class S3(Server):
             "dir": "data",
             "ip": LOOPBACK,
             "ip.bind": LOOPBACK,
-            # A restarted master waits for one election timeout, by default ten seconds, though it is alone.
-            "master.electionTimeout": "1s",
-            "master.heartbeatInterval": "100ms",
+            # A restarted master leads after this time, by default ten seconds, though it is alone. The volume server
+            # asks it after two seconds and then every five.
+            "master.electionTimeout": "300ms",
+            "master.heartbeatInterval": "50ms",
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": 256,
             "volume.max": 0,

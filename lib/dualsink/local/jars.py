@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from platformdirs import user_cache_path
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from dualsink.errors import PlatformError
 from dualsink.local import java
@@ -93,10 +95,11 @@ def check_space(conf: str, folder: Path) -> None:
 
 def _fetch_into(folder: Path, conf: str, progress: Callable[[str], None]) -> None:
     check_space(conf, folder.parent)
-    work = folder.with_suffix(".part")
-    for leftover in (work, folder):
+    progress(f"{conf}: fetching its jars, once per machine ...")
+    for leftover in (folder, *folder.parent.glob(f"{folder.name}.part*")):
         shutil.rmtree(leftover, ignore_errors=True)
-    work.mkdir()
+    # A name of its own: an Ivy whose parent was killed may still write into the old one.
+    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part", dir=folder.parent))
     try:
         _run_ivy(conf, work, progress)
         (work / "jars" / MARKER).write_text(json.dumps(_sizes(work / "jars")), encoding="utf-8")
@@ -105,8 +108,8 @@ def _fetch_into(folder: Path, conf: str, progress: Callable[[str], None]) -> Non
         shutil.rmtree(work, ignore_errors=True)
 
 
+@retry(retry=retry_if_exception_type(PlatformError), stop=stop_after_attempt(2), wait=wait_fixed(2), reraise=True)
 def _run_ivy(conf: str, work: Path, progress: Callable[[str], None]) -> None:
-    progress(f"{conf}: fetching its jars, once per machine ...")
     (work / "settings.xml").write_text(IVY_SETTINGS, encoding="utf-8")
     log, began = work / "ivy.log", time.monotonic()
     with log.open("w") as output:
@@ -166,9 +169,10 @@ def _downloaded(folder: Path) -> tuple[int, int]:
 
 
 def _failure(conf: str, output: str) -> str:
-    """Ivy repeats its problems at the end; its banner and progress dots say nothing."""
+    """Ivy repeats its problems at the end; its progress dots and stack frames say nothing."""
     lines = [line.strip() for line in output.splitlines() if line.strip(" .\t:")]
-    tail = "\n".join(f"  {line}" for line in lines[-15:]) or "  (no output)"
+    lines = [line for line in lines if not line.startswith("at ")]
+    tail = "\n".join(f"  {line}" for line in lines[-6:]) or "  (no output)"
     return f"Could not fetch the {conf} jars. Ivy's last lines:\n{tail}\nCheck the network or proxy and run it again."
 
 

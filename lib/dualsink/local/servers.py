@@ -184,7 +184,7 @@ class LocalServers:
     def _record(self, name: str) -> process.Record | None:
         """The recorded process of a server while it lives."""
         entry = self._state.get(name)
-        record = process.Record(entry["pid"], entry["started"]) if "pid" in entry else None
+        record = process.Record(entry["pid"], entry["started"]) if "started" in entry else None
         return record if record and record.process() else None
 
     def _runs_as_set(self, server: Server) -> bool:

@@ -1,0 +1,189 @@
+"""Settings: strings as Airflow sends them, names and values that are refused, files and overrides."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from dualsink.errors import SettingsError
+from dualsink.settings import Settings, params_files, project_root, read_params
+
+
+def write(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+# -- strings -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("enable_validation", "False", False),
+        ("enable_cleanup", "True", True),
+        ("num_log_events", "200", 200),
+        ("malformed_share", "0.1", 0.1),
+        ("opensearch_port", "9231", 9231),
+        ("execution_date", "2026-11-23", date(2026, 11, 23)),
+        ("trigger_seconds", "0.5", 0.5),
+        ("kafka_topic", " logs ", "logs"),
+    ],
+)
+def test_a_string_becomes_the_parameters_type(name, text, value):
+    assert getattr(Settings.from_values({name: text}), name) == value
+
+
+@pytest.mark.parametrize("blank", ["", None])
+def test_a_blank_execution_date_is_today_in_utc(blank):
+    assert Settings.from_values({"execution_date": blank}).execution_date == datetime.now(UTC).date()
+
+
+def test_all_parameters_are_plain_values_that_settings_reads_back():
+    settings = Settings.from_values({"num_log_events": "3", "execution_date": "2026-01-02"})
+    assert Settings.from_values(settings.parameters()) == settings
+    assert {type(value) for value in settings.parameters().values()} <= {str, int, float, bool}
+
+
+# -- refusals ------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_known_one():
+    with pytest.raises(SettingsError, match=r"kafka_topc \(did you mean kafka_topic\?\)"):
+        Settings.from_values({"kafka_topc": "x"})
+
+
+def test_every_unknown_name_is_listed():
+    with pytest.raises(SettingsError, match=r"(?s)kafka_topc.*zzz"):
+        Settings.from_values({"kafka_topc": "x", "zzz": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_log_events", "-1"),
+        ("num_log_events", "many"),
+        ("malformed_share", "1.5"),
+        ("opensearch_port", "70000"),
+        ("opensearch_port", "0"),
+        ("kafka_partitions", "0"),
+        ("streaming_mode", "for_ever"),
+        ("servers", "cloud"),
+        ("warehouse", "/tmp/warehouse"),
+        ("opensearch_index", "Application-Logs"),
+        ("iceberg_table", "logs; DROP TABLE x"),
+        ("environment", "../elsewhere"),
+        ("run_id", "a/b"),
+        ("execution_date", "23.11.2026"),
+        ("enable_cleanup", "perhaps"),
+        ("spark_driver_memory", "lots"),
+        ("opensearch_refresh_interval", "soon"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_name_and_value(name, value):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_values({name: value})
+    assert name in str(refusal.value) and repr(value) in str(refusal.value)
+
+
+def test_all_impossible_values_are_reported_at_once():
+    with pytest.raises(SettingsError, match=r"(?s)num_log_events.*opensearch_port|opensearch_port.*num_log_events"):
+        Settings.from_values({"num_log_events": "x", "opensearch_port": "x"})
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+def test_later_files_win_and_overrides_win_over_files(tmp_path):
+    base = write(tmp_path / "base.yaml", "num_log_events: 1\nseed: 1\nhot_days: 1\n")
+    late = write(tmp_path / "late.yaml", "seed: 2\nhot_days: 2\n")
+    settings = Settings.load([base, late], {"hot_days": "3"})
+    assert (settings.num_log_events, settings.seed, settings.hot_days) == (1, 2, 3)
+
+
+def test_an_empty_file_sets_nothing(tmp_path):
+    assert Settings.load([write(tmp_path / "empty.yaml", "# nothing\n")]) == Settings()
+
+
+def test_a_file_with_an_unknown_name_is_named(tmp_path):
+    file = write(tmp_path / "mine.yaml", "opensearch_prot: 9200\n")
+    with pytest.raises(SettingsError, match=r"(?s)mine\.yaml.*did you mean opensearch_port"):
+        Settings.load([file])
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n", "a: [1\n"])
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path, text):
+    with pytest.raises(SettingsError, match=r"mine\.yaml"):
+        read_params(write(tmp_path / "mine.yaml", text))
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(SettingsError, match=r"absent\.yaml"):
+        read_params(tmp_path / "absent.yaml")
+
+
+def test_an_environment_is_a_name_or_a_path_and_base_comes_first(tmp_path, monkeypatch):
+    base = write(tmp_path / "params" / "base.yaml", "")
+    named = write(tmp_path / "params" / "stage.yaml", "")
+    own = write(tmp_path / "own.yaml", "")
+    monkeypatch.chdir(tmp_path)
+    assert params_files("stage") == [base, named]
+    assert params_files(str(own)) == [base, own]
+
+
+def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path, monkeypatch):
+    for name in ("base", "ci", "local"):
+        write(tmp_path / "params" / f"{name}.yaml", "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"'moon'.* ci, local"):
+        params_files("moon")
+
+
+# -- notebooks -----------------------------------------------------------------------------------------
+
+
+def injected(**values: object) -> dict[str, object]:
+    cell = "# Parameters\n" + "".join(f"{name} = {value!r}\n" for name, value in values.items())
+    return {"In": ["", "num_log_events: int = 200", cell], **values}
+
+
+def test_a_notebooks_variables_are_read_and_its_others_left_alone():
+    settings = Settings.from_notebook({"num_log_events": "5", "frame": object(), "In": []})
+    assert settings.num_log_events == 5
+
+
+def test_an_injected_name_that_is_no_parameter_is_refused():
+    with pytest.raises(SettingsError, match=r"(?s)injected.*num_events"):
+        Settings.from_notebook(injected(num_events="5"))
+
+
+def test_injected_parameters_are_taken():
+    assert Settings.from_notebook(injected(seed="11")).seed == 11
+
+
+# -- places --------------------------------------------------------------------------------------------
+
+
+def test_the_project_is_found_from_a_folder_inside_it(tmp_path):
+    write(tmp_path / "params" / "base.yaml", "")
+    inside = tmp_path / "notebooks" / "deep"
+    inside.mkdir(parents=True)
+    assert project_root(inside) == tmp_path
+
+
+def test_environments_have_data_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = {Settings.from_values({"environment": name}).data_path for name in ("a", "b")}
+    assert folders == {tmp_path / ".data" / "a", tmp_path / ".data" / "b"}
+
+
+def test_tables_of_a_topic_have_checkpoints_of_their_own():
+    one, other = (Settings.from_values({"iceberg_table": name}).checkpoint_path for name in ("a", "b"))
+    assert one != other
+
+
+def test_a_secret_comes_from_the_variable_that_the_parameter_names(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "k")
+    assert Settings.from_values({"s3_access_key_env": "MY_KEY"}).secret("s3_access_key_env") == "k"
+    assert Settings.from_values({"s3_access_key_env": "ABSENT_KEY"}).secret("s3_access_key_env") is None
