@@ -60,7 +60,7 @@ def levels_over_time(counts: pd.DataFrame) -> Figure:
         base = base + table[level]
     _title(axes, _errors_over_time(table))
     axes.set_ylabel(f"events per {_spoken(width)}")
-    axes.margins(y=0.06)
+    axes.set_ylim(0, base.max() * 1.06)
     _utc_axis(axes, table.index[0], table.index[-1] + width)
     _count_axis(axes)
     handles, labels = axes.get_legend_handles_labels()
@@ -167,7 +167,8 @@ class LivePicture:
     def _draw_speed(self, axes: Axes, numbers: list[int]) -> None:
         speeds = [batch.events / max(_elapsed(batch), 0.001) for batch, _ in self._batches]
         axes.bar(numbers, speeds, color=LEVEL_COLOURS["INFO"], width=0.7)
-        _title(axes, f"Last batch: {_short(speeds[-1])} events/s")
+        events = sum(batch.events for batch, _ in self._batches)
+        _title(axes, f"{_short(events)} events, up to {_short(max(speeds))}/s")
         axes.set_ylabel("events per second")
         _count_axis(axes)
 
@@ -177,8 +178,8 @@ class LivePicture:
             axes.plot(
                 numbers, seconds, color=colour, marker=marker, linestyle=line, markersize=5, label=leg, clip_on=False
             )
-        slowest = max(self._batches[-1][0].seconds.items(), key=lambda item: item[1])[0]
-        _title(axes, f"Slowest leg: {slowest}")
+        totals = {leg: sum(batch.seconds.get(leg, 0.0) for batch, _ in self._batches) for leg in LEG_STYLES}
+        _title(axes, f"Most time goes to: {max(totals, key=totals.get)}")
         axes.set_ylabel("seconds")
         axes.legend(frameon=False, fontsize=9, labelspacing=0.2)
 
@@ -313,7 +314,7 @@ def _comparison(table: pd.DataFrame, hot_days: int) -> str:
     apart = int((window["archive"] != window["OpenSearch"]).sum())
     if apart:
         return f"The stores differ on {apart} of {len(window)} days of the hot window"
-    also = f"; {older['archive'].sum():,} older ones are in the archive alone" if older["archive"].sum() else ""
+    also = f";\n{older['archive'].sum():,} older ones are in the archive alone" if older["archive"].sum() else ""
     return f"Both stores hold the same {window['archive'].sum():,} events of the hot window{also}"
 
 

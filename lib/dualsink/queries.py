@@ -74,7 +74,7 @@ def busiest_service(client: OpenSearch, settings: Settings, levels: tuple[str, .
         "query": {"terms": {"level": levels}},
         "aggs": {"services": {"terms": {"field": "service", "size": 1}}},
     }
-    answer = client.search(index=settings.opensearch_index, body=body)
+    answer = _search(client, settings, body)
     buckets = answer.get("aggregations", {}).get("services", {}).get("buckets", [])
     return buckets[0]["key"] if buckets else None
 
@@ -85,14 +85,12 @@ def widest_trace(client: OpenSearch, settings: Settings, sample: int = 10_000) -
         "terms": {"field": "trace_id", "size": 1, "order": [{"services": "desc"}, {"_key": "asc"}]},
         "aggs": {"services": {"cardinality": {"field": "service"}}},
     }
-    answer = client.search(
-        index=settings.opensearch_index,
-        body={
-            "size": 0,
-            "query": {"exists": {"field": "trace_id"}},
-            "aggs": {"sample": {"sampler": {"shard_size": sample}, "aggs": {"traces": visits}}},
-        },
-    )
+    body = {
+        "size": 0,
+        "query": {"exists": {"field": "trace_id"}},
+        "aggs": {"sample": {"sampler": {"shard_size": sample}, "aggs": {"traces": visits}}},
+    }
+    answer = _search(client, settings, body)
     buckets = answer.get("aggregations", {}).get("sample", {}).get("traces", {}).get("buckets", [])
     return buckets[0]["key"] if buckets else None
 
@@ -113,7 +111,7 @@ def levels_over_time(client: OpenSearch, settings: Settings) -> pd.DataFrame:
         "date_histogram": {"field": "timestamp", "fixed_interval": f"{step}s", "min_doc_count": 1},
         "aggs": {"levels": {"terms": {"field": "level", "size": 20}}},
     }
-    found = client.search(index=settings.opensearch_index, body={"size": 0, "aggs": {"steps": steps}})
+    found = _search(client, settings, {"size": 0, "aggs": {"steps": steps}})
     rows = [
         (bucket["key"], level["key"], level["doc_count"])
         for bucket in found["aggregations"]["steps"]["buckets"]
@@ -125,9 +123,26 @@ def levels_over_time(client: OpenSearch, settings: Settings) -> pd.DataFrame:
 def events_per_day(client: OpenSearch, settings: Settings) -> pd.DataFrame:
     """Documents by event day (UTC). Columns: DAY_COUNTS."""
     days = {"date_histogram": {"field": "timestamp", "calendar_interval": "day", "min_doc_count": 1}}
-    found = client.search(index=settings.opensearch_index, body={"size": 0, "aggs": {"days": days}})
+    found = _search(client, settings, {"size": 0, "aggs": {"days": days}})
     buckets = found.get("aggregations", {}).get("days", {}).get("buckets", [])
     return _counts([(bucket["key"], bucket["doc_count"]) for bucket in buckets], DAY_COUNTS)
+
+
+def newest_ids(client: OpenSearch, settings: Settings, size: int = 5) -> pd.DataFrame:
+    """Where the documents that arrived last are kept. Columns: index, id."""
+    body = {"size": size, "_source": False, "sort": [{"kafka_timestamp": "desc"}, {"offset": "desc"}]}
+    hits = _search(client, settings, body)["hits"]["hits"]
+    return pd.DataFrame([(hit["_index"], hit["_id"]) for hit in hits], columns=["index", "id"])
+
+
+def documents(client: OpenSearch, settings: Settings) -> int:
+    """How many documents there are."""
+    return _search(client, settings, {"size": 0, "track_total_hits": True})["hits"]["total"]["value"]
+
+
+def _search(client: OpenSearch, settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
+    """OpenSearch's answer; an empty one, without aggregations, where no day has an index yet."""
+    return client.search(index=settings.opensearch_index, body=body, params={"ignore_unavailable": "true"})
 
 
 def _hits(
@@ -146,7 +161,7 @@ def _hits(
         "_source": columns,
         "track_total_hits": True,
     }
-    found = client.search(index=settings.opensearch_index, body=body)["hits"]
+    found = _search(client, settings, body)["hits"]
     frame = pd.DataFrame([hit["_source"] for hit in found["hits"]], columns=columns)
     frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
     frame.attrs["total"] = found["total"]["value"]
@@ -155,7 +170,7 @@ def _hits(
 
 def _time_range(client: OpenSearch, settings: Settings) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     ends = {name: {name: {"field": "timestamp"}} for name in ("min", "max")}
-    found = client.search(index=settings.opensearch_index, body={"size": 0, "aggs": ends}).get("aggregations", {})
+    found = _search(client, settings, {"size": 0, "aggs": ends}).get("aggregations", {})
     values = [found.get(name, {}).get("value") for name in ("min", "max")]
     return tuple(None if v is None else pd.Timestamp(v, unit="ms", tz="UTC") for v in values)
 
@@ -308,7 +323,7 @@ def _counts_in_opensearch(client: OpenSearch, settings: Settings) -> dict[str, i
             "days": {"date_histogram": {"field": "timestamp", "calendar_interval": "day", "min_doc_count": 1}},
         },
     }
-    answer = client.search(index=settings.opensearch_index, body=body)
+    answer = _search(client, settings, body)
     found = answer.get("aggregations", {})
     return {
         "events": answer["hits"]["total"]["value"],

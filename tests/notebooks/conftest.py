@@ -1,0 +1,42 @@
+"""Running a notebook as papermill does, under pytest-notebook."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from pytest_notebook.nb_regression import NBRegressionFixture
+
+from dualsink import results
+from dualsink.settings import Settings, project_root
+
+# What differs from machine to machine, or from the notebook as it is committed to the notebook as it ran.
+VOLATILE = ("/metadata", "/nbformat_minor", "/cells/*/metadata", "/cells/*/execution_count")
+NOTEBOOKS = project_root(Path(__file__)) / "notebooks"
+
+Run = Callable[..., tuple[nbformat.NotebookNode, dict[str, Any] | None]]
+
+
+@pytest.fixture(scope="session")
+def run_notebook(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Execute one notebook of the suite in its folder, every parameter sent as a string as Airflow does it.
+
+    Returns the executed notebook and what it recorded. A cell's error is raised unless `raise_errors` is off.
+    """
+    folder = tmp_path_factory.mktemp("parameterized")
+
+    def run(stage: str, settings: Settings, raise_errors: bool = True):
+        notebook = load_notebook_node(str(NOTEBOOKS / f"{stage}.ipynb"))
+        strings = {name: str(value) for name, value in settings.parameters().items()}
+        file = folder / f"{stage}.ipynb"
+        nbformat.write(parameterize_notebook(notebook, strings), file)
+        runner = NBRegressionFixture(
+            exec_cwd=str(NOTEBOOKS), exec_timeout=300, diff_ignore=(*VOLATILE, "/cells/*/outputs"), diff_use_color=False
+        )
+        executed = runner.check(str(file), raise_errors=raise_errors).nb_final
+        return executed, results.read(settings, stage)
+
+    return run

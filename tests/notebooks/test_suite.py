@@ -1,0 +1,220 @@
+"""The five notebooks, run in order on real servers, with every parameter sent as a string as Airflow does it."""
+
+from base64 import b64decode
+from contextlib import closing
+from io import BytesIO
+
+import pytest
+from nbclient.exceptions import CellExecutionError
+from notebook_outputs import printed, shown
+
+from dualsink import kafka, results, search
+from dualsink.plots import LivePicture
+from dualsink.settings import Settings
+from dualsink.source import records
+
+STAGES = ["01_setup", "02_produce", "03_stream", "04_query", "05_validate"]
+MALFORMED = 10
+
+
+@pytest.fixture(scope="module")
+def suite(local: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A pipeline of this module's own: 200 events, ten of them malformed."""
+    folder = tmp_path_factory.mktemp("suite")
+    return local.model_copy(
+        update={
+            "kafka_topic": "notebooks",
+            "kafka_partitions": 2,
+            "iceberg_table": "notebooks",
+            "opensearch_index": "notebooks",
+            "num_log_events": 200,
+            "malformed_share": 0.05,
+            "checkpoint_dir": str(folder / "checkpoint"),
+            "runs_dir": str(folder / "runs"),
+            "run_id": "first",
+            "spark_driver_memory": "1g",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def executed(suite: Settings, run_notebook) -> dict:
+    """Executed notebook and recorded result of every stage, run once in order."""
+    return {stage: run_notebook(stage, suite) for stage in STAGES}
+
+
+def result(executed: dict, stage: str) -> dict:
+    return executed[stage][1]["result"]
+
+
+def test_every_stage_records_its_result_and_a_fact(executed):
+    assert {stage: recorded["stage"] for stage, (_, recorded) in executed.items()} == {s: s for s in STAGES}
+    assert all(recorded["fact"] for _, recorded in executed.values())
+
+
+def test_no_notebook_shows_or_records_a_secret(executed, local):
+    secrets = [local.secret("s3_access_key_env"), local.secret("s3_secret_key_env")]
+    text = str(executed)
+    assert [secret for secret in secrets if not secret or secret in text] == []
+
+
+def test_setup_says_ok_of_every_server(executed):
+    lines = printed(executed["01_setup"][0], "01-checks").splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "[OK] Spark", "[OK] Kafka", "[OK] OpenSearch", "[OK] Nessie", "[OK] S3",
+    ]  # fmt: skip
+
+
+def test_setup_creates_topic_tables_and_template(executed):
+    states = list(result(executed, "01_setup")["objects"].values())
+    assert states.count("created") == 4
+
+
+def test_produce_sends_what_was_asked_for(executed):
+    sent = result(executed, "02_produce")
+    assert (sent["records"], sent["malformed"], sent["new"]) == (200, MALFORMED, 200)
+
+
+def test_the_stream_takes_every_record_once(executed):
+    totals = result(executed, "03_stream")
+    assert (totals["waiting_before"], totals["waiting_after"]) == (200, 0)
+    assert (totals["archived"], totals["created"], totals["existing"]) == (200 - MALFORMED, 200 - MALFORMED, 0)
+    assert sum(totals["refused"].values()) == MALFORMED
+
+
+def test_the_stream_prints_a_line_a_batch_and_draws_one_picture(executed):
+    notebook = executed["03_stream"][0]
+    assert printed(notebook, "03-run").startswith("batch 0: 200 events, 190 archived, 190 indexed")
+    assert len(shown(notebook, "03-run", "image/png")) == 1
+
+
+def test_ids_are_made_of_the_coordinates(executed):
+    (html,) = shown(executed["03_stream"][0], "03-ids", "text/html")
+    assert "notebooks-0-00000000000000000" in html or "notebooks-1-00000000000000000" in html
+
+
+def test_queries_find_events_in_both_stores(executed):
+    answers = result(executed, "04_query")
+    assert answers["archive"]["events"] == 200 - MALFORMED
+    assert answers["errors_last_hour"] > 0
+    assert answers["trace"]["services"] > 1
+    assert sum(answers["errors_per_service"].values()) > 0
+
+
+def test_a_query_string_and_its_twin_in_dsl_find_the_same_number(executed):
+    assert printed(executed["04_query"][0], "04-dsl").endswith("events: the same number\n")
+
+
+def test_queries_are_answered_with_three_pictures(executed):
+    notebook = executed["04_query"][0]
+    cells = ["04-levels", "04-services", "04-compare"]
+    assert [len(shown(notebook, each, "image/png")) for each in cells] == [1, 1, 1]
+
+
+def test_the_ledger_holds(executed):
+    ledger = result(executed, "05_validate")["ledger"]
+    assert ledger["holds"] is True
+    assert sum(line["kafka"] for line in ledger["partitions"]) == 200
+    assert sum(line["quarantine"] for line in ledger["partitions"]) == MALFORMED
+
+
+def test_the_ledgers_tables_say_it_in_words_and_not_by_colour_alone(executed):
+    tables = [shown(executed["05_validate"][0], each, "text/html")[0] for each in ("05-partitions", "05-days")]
+    assert all("holds" in table and "differs" not in table for table in tables)
+
+
+def test_both_stores_count_the_same(executed):
+    counts = result(executed, "05_validate")["counts"]
+    assert [(line["archive_hot"] == line["opensearch"]) for line in counts] == [True, True, True]
+
+
+def test_nothing_is_removed_unless_asked_for(executed):
+    assert printed(executed["05_validate"][0], "05-cleanup") == "nothing removed: enable_cleanup is off\n"
+
+
+# -- once more, as in JupyterLab, polling ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def watched(suite: Settings, executed: dict, run_notebook) -> tuple:
+    """03_stream without a run id, as somebody runs it by hand, live, after 60 more events."""
+    update = {"run_id": "", "streaming_mode": "live", "streaming_duration_seconds": 3, "trigger_seconds": 1.0}
+    settings = suite.model_copy(update=update | {"num_log_events": 60, "malformed_share": 0.0, "seed": 8})
+    kafka.produce(records(settings), settings)
+    return run_notebook("03_stream", settings)
+
+
+def test_a_second_run_adds_exactly_its_own_events(watched):
+    totals = watched[1]["result"]
+    assert (totals["events"], totals["archived"], totals["created"], totals["existing"]) == (60, 60, 60, 0)
+
+
+def test_the_live_picture_is_one_that_is_redrawn_in_place(watched):
+    (picture,) = shown(watched[0], "03-run", "image/png")
+    empty = BytesIO()
+    LivePicture(live=False, behind=lambda batch: 0).figure.savefig(empty, bbox_inches="tight")
+    assert len(b64decode(picture)) > 2 * len(empty.getvalue())
+
+
+# -- a store is changed behind the pipeline's back -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lost(suite: Settings, watched) -> dict:
+    """The document that was deleted from OpenSearch."""
+    with closing(search.connect(suite)) as client:
+        hit = client.search(index=suite.opensearch_index, body={"size": 1})["hits"]["hits"][0]
+        client.delete(index=hit["_index"], id=hit["_id"], params={"refresh": "true"})
+    return hit["_source"]
+
+
+@pytest.fixture(scope="module")
+def failed(suite: Settings, lost: dict, run_notebook) -> tuple:
+    """05_validate after the loss: the error, and what was recorded nevertheless."""
+    settings = suite.model_copy(update={"run_id": "lost"})
+    with pytest.raises(CellExecutionError) as caught:
+        run_notebook("05_validate", settings)
+    return str(caught.value), settings
+
+
+def test_a_lost_document_fails_the_validation_by_its_coordinates(failed, lost):
+    coordinates = "{topic}-{partition}-{offset}".format(**lost)
+    assert "LedgerMismatch" in failed[0]
+    assert f"missing in OpenSearch: {coordinates} " in failed[0]
+
+
+def test_a_failed_ledger_is_recorded_all_the_same(failed):
+    ledger = results.ledger(failed[1])
+    assert (ledger["holds"], len(ledger["differences"])) == (False, 1)
+
+
+@pytest.fixture(scope="module")
+def cleaned(suite: Settings, failed, run_notebook) -> tuple:
+    """05_validate with clean-up, told not to fail on the ledger."""
+    settings = suite.model_copy(update={"run_id": "cleaned", "enable_validation": False, "enable_cleanup": True})
+    return run_notebook("05_validate", settings)
+
+
+def test_without_enable_validation_a_ledger_that_differs_is_shown_and_does_not_fail(cleaned):
+    notebook, recorded = cleaned
+    assert recorded["result"]["ledger"]["holds"] is False
+    assert "differs" in shown(notebook, "05-days", "text/html")[0]
+
+
+def test_cleanup_says_what_it_removed(cleaned, suite):
+    lines = printed(cleaned[0], "05-cleanup").splitlines()
+    assert f"removed topic {suite.kafka_topic}" in lines
+    assert f"removed table {suite.archive_table} (purged)" in lines
+    assert f"removed table {suite.quarantine_table} (purged)" in lines
+    assert f"removed index template {suite.opensearch_index}" in lines
+    assert f"removed checkpoint {suite.checkpoint_path}" in lines
+    assert lines == [f"removed {name}" for name in cleaned[1]["result"]["removed"]]
+
+
+def test_cleanup_leaves_nothing(cleaned, suite):
+    with closing(search.connect(suite)) as client:
+        assert search.day_indices(client, suite.opensearch_index) == {}
+        assert not client.indices.exists_index_template(name=suite.opensearch_index)
+    with closing(kafka.admin(suite)) as client:
+        assert kafka.describe_topic(client, suite.kafka_topic) is None
+    assert not suite.checkpoint_path.exists()

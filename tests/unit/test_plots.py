@@ -1,0 +1,153 @@
+"""Pictures say their finding in the title, bear UTC axes, and survive having nothing to show."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from dualsink import plots
+from dualsink.batch import BatchReport
+from dualsink.ledger import DayLine, Ledger, PartitionLine
+
+NOON = pd.Timestamp("2026-11-23 12:00", tz="UTC")
+
+
+def title(figure) -> str:
+    return figure.axes[0].get_title(loc="left")
+
+
+def words(figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def batch(number: int, events: int = 100, **seconds: float) -> BatchReport:
+    values = dict.fromkeys(BatchReport.__dataclass_fields__, 0) | {"refused": {}, "offsets": {}}
+    values |= {"batch_id": number, "events": events, "seconds": {"parse": 1.0, "archive": 2.0, "hot": 4.0} | seconds}
+    return BatchReport(**values)
+
+
+# -- levels --------------------------------------------------------------------------------------------
+
+
+def test_levels_name_the_share_of_errors_and_when_most_came():
+    rows = [(NOON, "INFO", 90), (NOON + pd.Timedelta("1min"), "ERROR", 9), (NOON, "FATAL", 1)]
+    figure = plots.levels_over_time(pd.DataFrame(rows, columns=["time", "level", "events"]))
+    assert title(figure) == "10 of 100 events are errors (10.0%), most at 23 Nov 12:01 UTC"
+    assert figure.axes[0].get_xlabel().endswith("(UTC)")
+    assert figure.axes[0].get_ylabel() == "events per minute"
+
+
+def test_levels_without_errors_say_so():
+    figure = plots.levels_over_time(pd.DataFrame([(NOON, "INFO", 5)], columns=["time", "level", "events"]))
+    assert title(figure) == "None of 5 events is an error"
+
+
+def test_every_level_of_the_parser_has_a_colour_of_its_own():
+    from dualsink.events import LEVELS
+
+    assert set(plots.LEVEL_COLOURS) == set(LEVELS)
+    assert len(set(plots.LEVEL_COLOURS.values())) == len(LEVELS)
+
+
+# -- services and days ---------------------------------------------------------------------------------
+
+
+def test_errors_name_the_service_that_fails_most():
+    rows = [("cart", 7, 2), ("mail", 1, 1)]
+    figure = plots.errors_per_service(pd.DataFrame(rows, columns=["service", "errors", "hosts"]))
+    assert title(figure) == "cart fails most: 7 of 8 errors"
+    assert words(figure) == ["1 on 1 host", "7 on 2 hosts"]
+
+
+def days(*rows: tuple[pd.Timestamp, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["day", "events"])
+
+
+def test_equal_stores_are_said_to_be_equal_and_older_days_to_be_the_archives():
+    today, old = pd.Timestamp.now(tz="UTC").floor("D"), pd.Timestamp("2022-08-22", tz="UTC")
+    figure = plots.hot_against_archive(days((today, 10)), days((old, 3), (today, 10)), hot_days=7)
+    assert (
+        title(figure) == "Both stores hold the same 10 events of the hot window;\n3 older ones are in the archive alone"
+    )
+
+
+def test_a_difference_in_the_hot_window_is_named():
+    today = pd.Timestamp.now(tz="UTC").floor("D")
+    figure = plots.hot_against_archive(days((today, 9)), days((today, 10)), hot_days=7)
+    assert title(figure) == "The stores differ on 1 of 1 days of the hot window"
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        lambda: plots.levels_over_time(pd.DataFrame(columns=["time", "level", "events"])),
+        lambda: plots.errors_per_service(pd.DataFrame(columns=["service", "errors", "hosts"])),
+        lambda: plots.hot_against_archive(days(), days(), hot_days=7),
+        lambda: plots.LivePicture(live=False, behind=lambda batch: 0).figure,
+    ],
+    ids=["levels", "errors", "days", "live"],
+)
+def test_nothing_to_show_is_said_in_words(figure):
+    assert [text for text in words(figure()) if text.startswith("No ")]
+
+
+# -- live ----------------------------------------------------------------------------------------------
+
+
+def test_the_live_picture_tells_speed_slowest_leg_and_backlog(monkeypatch):
+    monkeypatch.setattr(plots, "display", lambda figure: None)
+    picture = plots.LivePicture(live=False, behind=lambda batch: 200 - 100 * batch.batch_id)
+    picture.update(batch(0))
+    picture.update(batch(1))
+    picture.show()
+    titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
+    assert titles == ["200 events, up to 20/s", "Most time goes to: hot", "100 waiting in Kafka"]
+
+
+def test_a_batch_does_not_fail_because_the_backlog_cannot_be_asked(monkeypatch):
+    monkeypatch.setattr(plots, "display", lambda figure: None)
+
+    def unreachable(batch):
+        raise ConnectionError
+
+    picture = plots.LivePicture(live=False, behind=unreachable)
+    picture.update(batch(0))
+    picture.show()
+    assert picture.figure.axes[2].get_title(loc="left") == "Kafka did not answer"
+    assert math.isnan(picture.figure.axes[2].lines[0].get_ydata()[0])
+
+
+def test_with_live_the_picture_is_displayed_once_and_updated_in_place(monkeypatch):
+    calls = []
+
+    class Handle:
+        def update(self, figure):
+            calls.append("update")
+
+    monkeypatch.setattr(plots, "display", lambda figure, display_id: calls.append("display") or Handle())
+    picture = plots.LivePicture(live=True, behind=lambda batch: 0)
+    picture.update(batch(0))
+    picture.update(batch(1))
+    picture.show()
+    assert calls == ["display", "update", "update"]
+
+
+# -- the ledger ----------------------------------------------------------------------------------------
+
+
+def ledger(holds: bool) -> Ledger:
+    partitions = [PartitionLine("logs", 0, 0, 10, 10, 9, 1 if holds else 0, holds)]
+    return Ledger("now", partitions, [DayLine("2026-11-23", 9, 9, 0, "12345678901234", "5", holds)], 0, [])
+
+
+@pytest.mark.parametrize(("holds", "word"), [(True, "holds"), (False, "differs")])
+def test_ledger_tables_say_the_verdict_in_words_and_in_colour(holds, word):
+    for table in (plots.partitions_table(ledger(holds)), plots.days_table(ledger(holds))):
+        html = table.to_html()
+        assert word in html and "background-color" in html
+
+
+def test_a_ledger_without_lines_is_an_empty_table():
+    empty = Ledger("now", [], [], 0, [])
+    assert plots.partitions_table(empty).to_html() and plots.days_table(empty).to_html()
+    assert plots.differences_table(empty).empty
