@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
-import boto3
 import requests
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
-from dualsink import kafka, retention, search, tables
+from dualsink import kafka, retention, s3, search, tables
 from dualsink.errors import DualsinkError
 from dualsink.settings import Settings
 
@@ -82,17 +80,6 @@ def _nessie(settings: Settings) -> str:
 
 
 def _s3(settings: Settings) -> str:
-    s3_client(settings).head_bucket(Bucket=settings.s3_bucket)
+    config = Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"})
+    s3.client(settings, config).head_bucket(Bucket=settings.s3_bucket)
     return f"bucket {settings.s3_bucket} at {settings.s3_endpoint}"
-
-
-def s3_client(settings: Settings) -> Any:
-    """A boto3 client of the archive's storage; keys come from the environment."""
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.secret("s3_access_key_env"),
-        aws_secret_access_key=settings.secret("s3_secret_key_env"),
-        config=Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
-    )

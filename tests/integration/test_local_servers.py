@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import boto3
 import opensearchpy
 import psutil
 import pytest
 import urllib3
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from dualsink import s3
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.local import servers as module
 from dualsink.local.servers import LocalServers, free_settings
@@ -181,19 +181,10 @@ class NessieData:
 
 class S3Data:
     def write(self, settings: Settings) -> None:
-        self._client(settings).put_object(Bucket=settings.s3_bucket, Key="survivor", Body=b"kept")
+        s3.client(settings).put_object(Bucket=settings.s3_bucket, Key="survivor", Body=b"kept")
 
     def read(self, settings: Settings) -> bytes:
-        return self._client(settings).get_object(Bucket=settings.s3_bucket, Key="survivor")["Body"].read()
-
-    def _client(self, settings: Settings):
-        return boto3.client(
-            "s3",
-            endpoint_url=settings.s3_endpoint,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.secret("s3_access_key_env"),
-            aws_secret_access_key=settings.secret("s3_secret_key_env"),
-        )
+        return s3.client(settings).get_object(Bucket=settings.s3_bucket, Key="survivor")["Body"].read()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import opensearchpy
 import urllib3
 from botocore.config import Config
@@ -17,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from dualsink import s3
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.local.java import Java
 from dualsink.local.process import Command, connect
@@ -277,14 +277,8 @@ class S3(Server):
         return named | {"s3.port": self.port, "s3.port.iceberg": 0, "s3.port.lance": 0}
 
     def _client(self) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.settings.s3_region,
-            aws_access_key_id=self.settings.secret("s3_access_key_env"),
-            aws_secret_access_key=self.settings.secret("s3_secret_key_env"),
-            config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
-        )
+        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+        return s3.client(self.settings, config)
 
 
 def servers(settings: Settings) -> dict[str, Server]:
