@@ -1,4 +1,4 @@
-"""Appending batches to the archive, each event exactly once, whatever was killed before."""
+"""Each event in the archive exactly once, whatever was killed before: markers, and what is compared without one."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink.rows import COORDINATES
+from dualsink import datafiles
 from dualsink.settings import Settings
+from dualsink.tables import ARCHIVE, COORDINATES, HELD
 
 _PROPERTY = "dualsink."
 
@@ -28,13 +29,16 @@ class OffsetRange:
         return f"{self.topic}-{self.partition}"
 
 
+Ranges = tuple[OffsetRange, ...]
+
+
 @dataclass(frozen=True)
 class Batch:
     """One micro-batch: which query, which number, which offsets."""
 
     query_id: str
     batch_id: int
-    ranges: tuple[OffsetRange, ...]
+    ranges: Ranges
 
     @property
     def offsets(self) -> dict[str, list[int]]:
@@ -52,13 +56,13 @@ class Marker:
 
 
 class ReplayGuard:
-    """Tells which batches may hold events that the stores have already.
+    """Tells which records of a batch the stores may hold already.
 
-    Every append records query, batch and offsets in its snapshot. Only the first batch of a run can be a replay, so
-    the newest marker is looked up once. Where it does not say that the batch is new (a replay, a new or rolled-back
-    checkpoint, an expired snapshot), the offsets held so far are suspect: batches that touch them are compared with
-    the tables row by row. Suspect offsets travel in the markers, so that a kill in the middle of a long replay does
-    not forget them.
+    Every archive commit records query, batch and offsets in its snapshot. Only the first batch of a run can be a
+    replay, so the newest marker is looked up once. Where it does not say that the batch is new (a replay, a new or
+    rolled-back checkpoint, an expired snapshot), the offsets held so far are suspect: batches that touch them are
+    compared with the tables row by row. Suspect offsets travel in the markers, so that a kill in the middle of a long
+    replay does not forget them.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings):
@@ -66,73 +70,76 @@ class ReplayGuard:
         self._settings = settings
         self._suspect: dict[str, int] | None = None
 
-    def is_suspect(self, batch: Batch) -> bool:
-        """Whether events of this batch may be in the tables already."""
+    def checked(self, records: DataFrame, query_id: str, batch_id: int) -> DataFrame:
+        """The batch's records, with the column HELD where some of them may be held already."""
         if self._suspect is None:
-            self._suspect = self._suspect_offsets(batch)
-        return any(r.first <= self._suspect.get(r.name, -1) for r in batch.ranges)
+            self._suspect = self._suspect_offsets(query_id, batch_id)
+        if not self._suspect:
+            return records
+        ranges = ranges_of(records)
+        touched = any(r.first <= self._suspect.get(r.name, -1) for r in ranges)
+        return with_held(records, self._settings, ranges) if touched else records
 
-    def properties(self, batch: Batch) -> dict[str, str]:
-        """The marker of a batch, as snapshot properties."""
+    def marker(self, batch: Batch) -> dict[str, str]:
+        """The marker of a batch, as snapshot properties; what the batch has passed is suspect no more."""
+        done = {r.name: r.last for r in batch.ranges}
+        self._suspect = {name: last for name, last in self._suspect.items() if last > done.get(name, -1)}
         return {
             f"{_PROPERTY}query-id": batch.query_id,
             f"{_PROPERTY}batch-id": str(batch.batch_id),
             f"{_PROPERTY}offsets": json.dumps(batch.offsets, sort_keys=True),
-            f"{_PROPERTY}suspect": json.dumps(self._suspect or {}, sort_keys=True),
+            f"{_PROPERTY}suspect": json.dumps(self._suspect, sort_keys=True),
         }
 
-    def _suspect_offsets(self, batch: Batch) -> dict[str, int]:
-        newest = newest_marker(self._spark, self._settings.archive_table, batch.query_id)
-        if newest and newest.batch_id < batch.batch_id:
+    def _suspect_offsets(self, query_id: str, batch_id: int) -> dict[str, int]:
+        newest = newest_marker(self._spark, self._settings.archive_table, query_id)
+        if newest and newest.batch_id < batch_id:
             return newest.suspect
-        if newest and newest.batch_id == batch.batch_id and newest.offsets == batch.offsets:
+        if newest and newest.batch_id == batch_id:
             return newest.suspect | {
                 name: max(last, newest.suspect.get(name, -1)) for name, (_, last) in newest.offsets.items()
             }
         return highest_offsets(self._spark, self._settings)
 
 
-def append(rows: DataFrame, table: str, properties: dict[str, str] | None = None) -> None:
-    """Append rows in one commit, with properties recorded in its snapshot."""
-    writer = rows.writeTo(table)
-    for name, value in (properties or {}).items():
-        writer = writer.option(f"snapshot-property.{name}", value)
-    writer.append()
-
-
 def newest_marker(spark: SparkSession, table: str, query_id: str) -> Marker | None:
     """The newest marker of a query among the ancestors of the table's current snapshot."""
-    spark.sql(f"REFRESH TABLE {table}")
-    rows = spark.sql(f"""
-        SELECT s.summary FROM {table}.snapshots s JOIN {table}.history h ON s.snapshot_id = h.snapshot_id
-        WHERE h.is_current_ancestor AND s.summary['{_PROPERTY}query-id'] = '{query_id}'
-        ORDER BY s.committed_at DESC, CAST(s.summary['{_PROPERTY}batch-id'] AS BIGINT) DESC LIMIT 1
-    """).collect()
-    if not rows:
-        return None
-    summary = rows[0].summary
-    offsets, suspect = (json.loads(summary[f"{_PROPERTY}{name}"]) for name in ("offsets", "suspect"))
-    return Marker(int(summary[f"{_PROPERTY}batch-id"]), offsets, suspect)
+    for summary in datafiles.summaries(spark, table):
+        if summary.get(f"{_PROPERTY}query-id") == query_id:
+            offsets, suspect = (json.loads(summary[f"{_PROPERTY}{name}"]) for name in ("offsets", "suspect"))
+            return Marker(int(summary[f"{_PROPERTY}batch-id"]), offsets, suspect)
+    return None
 
 
 def highest_offsets(spark: SparkSession, settings: Settings) -> dict[str, int]:
     """The highest offset of every `topic-partition` that archive or quarantine hold."""
-    held = spark.table(settings.archive_table).select(*COORDINATES)
-    held = held.unionAll(spark.table(settings.quarantine_table).select(*COORDINATES))
-    rows = held.groupBy("topic", "partition").agg(F.max("offset").alias("last")).collect()
-    return {f"{row.topic}-{row.partition}": row.last for row in rows}
+    tables = [t for t in (settings.archive_table, settings.quarantine_table) if any(datafiles.summaries(spark, t))]
+    if not tables:
+        return {}
+    held = reduce(DataFrame.unionAll, (spark.table(table).select(*COORDINATES) for table in tables))
+    return {r.name: r.last for r in ranges_of(held)}
 
 
-def without_held(rows: DataFrame, table: DataFrame, ranges: tuple[OffsetRange, ...], *more: str) -> DataFrame:
-    """`rows` less those whose coordinates (and columns `more`) the table holds.
+def ranges_of(records: DataFrame) -> Ranges:
+    """The offsets of records, by topic and partition."""
+    ends = records.groupBy("topic", "partition").agg(F.min("offset").alias("first"), F.max("offset").alias("last"))
+    return tuple(sorted((OffsetRange(*row) for row in ends.collect()), key=lambda r: r.name))
 
-    Only files whose offsets overlap the ranges are read.
+
+def with_held(records: DataFrame, settings: Settings, ranges: Ranges) -> DataFrame:
+    """Records with the column HELD: the places that have each, `archive` and stages of the unresolved quarantine.
+
+    Only data files whose offsets overlap the ranges are read.
     """
-    keys = [*COORDINATES, *more]
-    return rows.join(table.where(within(ranges)).select(*keys), keys, "left_anti").select(*rows.columns)
+    spark, within = records.sparkSession, _within(ranges)
+    archived = spark.table(settings.archive_table).where(within).select(*COORDINATES, F.lit(ARCHIVE).alias("place"))
+    waiting = spark.table(settings.quarantine_table).where(within).where("resolved_at IS NULL")
+    places = archived.unionAll(waiting.select(*COORDINATES, "stage"))
+    held = places.groupBy(*COORDINATES).agg(F.collect_set("place").alias(HELD))
+    return records.join(held, list(COORDINATES), "left")
 
 
-def within(ranges: tuple[OffsetRange, ...]) -> Column:
+def _within(ranges: Ranges) -> Column:
     """Condition: the coordinates lie in one of the ranges."""
     conditions = [
         (F.col("topic") == r.topic) & (F.col("partition") == r.partition) & F.col("offset").between(r.first, r.last)

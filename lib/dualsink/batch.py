@@ -1,30 +1,27 @@
-"""One batch to both stores: parsed once, written side by side, what neither takes to the quarantine."""
+"""One batch to both stores: every record parsed once, indexed and written in one pass, committed at its end."""
 
 import time
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
-from dualsink import archive, hot, quarantine
-from dualsink.archive import Batch, OffsetRange, ReplayGuard
-from dualsink.rows import typed_rows
+from dualsink import datafiles, hot, task
+from dualsink.archive import Batch, OffsetRange, Ranges, ReplayGuard
 from dualsink.settings import Settings
-from dualsink.tables import ARCHIVE_COLUMNS
+from dualsink.tables import ARCHIVE_COLUMNS, COORDINATES, HELD, QUARANTINE_COLUMNS
+
+Mark = Callable[[Ranges], dict[str, str]]
 
 
 @dataclass(frozen=True)
 class BatchReport:
     """What one batch did.
 
-    `archived` counts typed events, `refused` by reason; `seconds` is wall time by leg; `arrived` is the newest
-    arrival of every partition and `newest` the newest event of each store, both in µs since the epoch.
+    `archived` counts typed events, `refused` by reason; `suspect` says that records were compared with the tables.
+    `arrived` is the newest arrival of every partition and `newest` the newest event of each store, both in µs since
+    the epoch. `seconds` is wall time by step, `cpu_seconds` the tasks' CPU time by leg.
     """
 
     batch_id: int
@@ -39,16 +36,7 @@ class BatchReport:
     arrived: dict[str, int]
     newest: dict[str, int]
     seconds: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Statistics:
-    ranges: tuple[OffsetRange, ...]
-    events: int
-    good: int
-    refused: dict[str, int]
-    arrived: dict[str, int]
-    newest: dict[str, int]
+    cpu_seconds: dict[str, float]
 
 
 class DualSink:
@@ -63,124 +51,90 @@ class DualSink:
 
         Every exception leaves this function: a swallowed one would mark the batch as done.
         """
-        rows = typed_rows(records, self._settings).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            clock = _Clock()
-            statistics = clock.time("parse", lambda: _statistics(rows))
-            if not statistics.events:
-                return None
-            return self._write(records, rows, statistics, Batch(query_id, batch_id, statistics.ranges), clock)
-        finally:
-            rows.unpersist()
-
-    def _write(
-        self, records: DataFrame, rows: DataFrame, statistics: _Statistics, batch: Batch, clock: "_Clock"
-    ) -> BatchReport:
-        spark = records.sparkSession
-        suspect = self._guard.is_suspect(batch)
-        good = rows.where("reason IS NULL")
-        if suspect:
-            # Refused by an older parser: it waits for `redrive`, and must not be in two places.
-            waiting = spark.table(self._settings.quarantine_table).where(quarantine.unresolved(quarantine.PARSE))
-            good = archive.without_held(good, waiting, batch.ranges)
-        _, written = _side_by_side(
-            spark,
-            archive=lambda: clock.time("archive", lambda: self._archive(good, batch, statistics, suspect)),
-            hot=lambda: clock.time("hot", lambda: hot.write(good, self._settings)),
+        clock = Clock()
+        checked = clock.time("check", lambda: self._guard.checked(by_coordinates(records), query_id, batch_id))
+        found = store(
+            checked, self._settings, lambda ranges: self._guard.marker(Batch(query_id, batch_id, ranges)), clock
         )
-        clock.time("quarantine", lambda: self._quarantine(records, rows, statistics, written))
-        return BatchReport(
-            batch.batch_id,
-            statistics.events,
-            statistics.good,
-            suspect,
-            written.created,
-            written.existing,
-            written.retries,
-            statistics.refused | written.refused_by_reason,
-            batch.offsets,
-            statistics.arrived,
-            statistics.newest,
-            clock.seconds,
-        )
-
-    def _archive(self, good: DataFrame, batch: Batch, statistics: _Statistics, suspect: bool) -> None:
-        if not statistics.good:
-            return
-        table = self._settings.archive_table
-        if suspect:
-            good = archive.without_held(good, good.sparkSession.table(table), batch.ranges)
-        archive.append(good.select(*ARCHIVE_COLUMNS), table, self._guard.properties(batch))
-
-    def _quarantine(self, records: DataFrame, rows: DataFrame, statistics: _Statistics, written: hot.HotResult) -> None:
-        spark, settings = records.sparkSession, self._settings
-        if statistics.refused:
-            archived = spark.table(settings.archive_table)
-            unparsed = archive.without_held(quarantine.unparsed(rows), archived, statistics.ranges)
-            quarantine.append(spark, settings, unparsed, statistics.ranges)
-        if written.refused:
-            quarantine.append(spark, settings, quarantine.refused(records, written.refused), statistics.ranges)
+        return _report(batch_id, found, HELD in checked.columns, clock.seconds) if found.events else None
 
 
-class _Clock:
-    """Seconds by leg."""
+class Clock:
+    """Wall seconds by step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def time(self, leg: str, work: Callable[[], Any]) -> Any:
+    def time(self, step: str, work: Callable[[], Any]) -> Any:
+        """Do the work and note its seconds."""
         start = time.monotonic()
         try:
             return work()
         finally:
-            self.seconds[leg] = round(time.monotonic() - start, 3)
+            self.seconds[step] = round(time.monotonic() - start, 3)
 
 
-def _statistics(rows: DataFrame) -> _Statistics:
-    """One small job over the batch, which also fills its cache."""
-    groups = (
-        rows.groupBy("topic", "partition", "reason")
-        .agg(
-            F.count("*").alias("events"),
-            F.min("offset").alias("first"),
-            F.max("offset").alias("last"),
-            F.unix_micros(F.max("kafka_timestamp")).alias("arrived"),
-            F.unix_micros(F.max("timestamp")).alias("archive"),
-            F.unix_micros(F.max(F.when(F.col("bulk").isNotNull(), F.col("timestamp")))).alias("opensearch"),
-        )
-        .collect()
+def by_coordinates(records: DataFrame) -> DataFrame:
+    """Records of the Kafka source with their arrival under its name in the tables, `kafka_timestamp`."""
+    return records.withColumnRenamed("timestamp", "kafka_timestamp")
+
+
+def store(records: DataFrame, settings: Settings, mark: Mark | None = None, clock: Clock | None = None) -> task.Summary:
+    """Put records (see `by_coordinates`, perhaps with HELD) into both stores and say what was done.
+
+    The archive's commit comes first. With `mark` it happens also where it adds no row, and carries the properties
+    that `mark` gives for the offsets stored: whatever is killed after it, a replay knows that this batch must be
+    compared. Raises MappingRefused before anything is committed.
+    """
+    clock = clock or Clock()
+    found = clock.time("pass", lambda: _pass(records, settings))
+    _check_refusals(found, settings.max_refused_share)
+    if found.events:
+        clock.time("commit", lambda: _commit(records.sparkSession, settings, found, mark))
+    return found
+
+
+def _pass(records: DataFrame, settings: Settings) -> task.Summary:
+    spark = records.sparkSession
+    archive = datafiles.layout(spark, settings.archive_table, ARCHIVE_COLUMNS, "timestamp")
+    kept = datafiles.layout(spark, settings.quarantine_table, QUARANTINE_COLUMNS, "quarantined_at")
+    held = [HELD] if HELD in records.columns else []
+    columns = records.select(*COORDINATES, "key", "value", "headers", *held)
+    return task.sum_up(columns.mapInArrow(task.one_pass(settings, archive, kept), task.RESULT).collect())
+
+
+def _check_refusals(found: task.Summary, share: float) -> None:
+    refused = {reason: count for reason, count in found.refused.items() if reason.startswith(task.HOT_REASON)}
+    documents = found.documents["created"] + found.documents["existing"] + sum(refused.values())
+    hot.check_refusals(refused, documents, share)
+
+
+def _commit(spark: SparkSession, settings: Settings, found: task.Summary, mark: Mark | None) -> None:
+    if mark or found.archive_files:
+        properties = mark(_ranges(found)) if mark else {}
+        datafiles.commit(spark, settings.archive_table, found.archive_files, properties)
+    if found.quarantine_files:
+        datafiles.commit(spark, settings.quarantine_table, found.quarantine_files, {})
+
+
+def _ranges(found: task.Summary) -> Ranges:
+    return tuple(OffsetRange(*place, span.first, span.last) for place, span in sorted(found.spans.items()))
+
+
+def _report(batch_id: int, found: task.Summary, suspect: bool, seconds: dict[str, float]) -> BatchReport:
+    spans = {f"{topic}-{partition}": span for (topic, partition), span in sorted(found.spans.items())}
+    return BatchReport(
+        batch_id=batch_id,
+        events=found.events,
+        archived=found.good,
+        suspect=suspect,
+        created=found.documents["created"],
+        existing=found.documents["existing"],
+        retries=found.documents["retries"],
+        refused=dict(found.refused),
+        offsets={name: [span.first, span.last] for name, span in spans.items()},
+        arrived={name: span.arrived for name, span in spans.items()},
+        newest=found.newest,
+        seconds=seconds,
+        cpu_seconds={leg: round(spent, 3) for leg, spent in found.seconds.items()},
     )
-    partitions: dict[tuple[str, int], list] = {}
-    refused: Counter[str] = Counter()
-    for group in groups:
-        partitions.setdefault((group.topic, group.partition), []).append(group)
-        if group.reason:
-            refused[group.reason] += group.events
-    ranges = tuple(
-        OffsetRange(topic, partition, min(g.first for g in found), max(g["last"] for g in found))
-        for (topic, partition), found in sorted(partitions.items())
-    )
-    events = sum(group.events for group in groups)
-    arrived = {r.name: max(g.arrived for g in partitions[r.topic, r.partition]) for r in ranges}
-    newest = {
-        store: max(times)
-        for store in ("archive", "opensearch")
-        if (times := [group[store] for group in groups if group[store] is not None])
-    }
-    return _Statistics(ranges, events, events - refused.total(), dict(refused), arrived, newest)
-
-
-def _side_by_side(spark: SparkSession, **legs: Callable[[], Any]) -> list[Any]:
-    """Run the legs in parallel, each in a FAIR pool of its own; wait for all, then raise the first error."""
-
-    def in_pool(name: str, work: Callable[[], Any]) -> Callable[[], Any]:
-        def run() -> Any:
-            spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
-            return work()
-
-        return inheritable_thread_target(spark)(run)
-
-    with ThreadPoolExecutor(len(legs)) as pool:
-        futures = [pool.submit(in_pool(name, work)) for name, work in legs.items()]
-        wait(futures)
-    return [future.result() for future in futures]

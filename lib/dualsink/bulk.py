@@ -1,15 +1,21 @@
 """Writing documents to OpenSearch: one `_bulk` request, its per-item outcomes, retries and refusals."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import ConnectionError as NoConnection
 from opensearchpy.exceptions import TransportError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
 
 from dualsink.errors import DeploymentError, ServiceUnavailable
 
@@ -49,6 +55,11 @@ class Tally:
     bytes: int = 0
     refused: list[tuple[int, str, str]] = field(default_factory=list)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts by name."""
+        return {name: count for name, count in vars(self).items() if name != "refused"}
+
 
 class _Busy(Exception):
     """Some documents must be sent again."""
@@ -74,39 +85,38 @@ def outcome_of(status: int, error_type: str = "", reason: str = "") -> Outcome:
 
 
 class BulkWriter:
-    """Sends `create` lines until each document is stored, was there already, or is refused for good."""
+    """Sends bulk lines until each document is stored, was there already, or is refused for good.
 
-    def __init__(self, client: OpenSearch, limits: Limits):
+    Setting `stop` ends it early: it then gives up at the next retry.
+    """
+
+    def __init__(self, client: OpenSearch, limits: Limits, stop: threading.Event | None = None):
         self._client = client
         self._limits = limits
+        self._stop = stop or threading.Event()
 
-    def write(self, lines: pa.BinaryArray, tally: Tally) -> None:
-        """Write all of `lines` (each the two lines of one create) and count into `tally`.
+    def write(self, lines: Sequence[bytes]) -> Tally:
+        """Write all of `lines`, each the two lines of one document, and count what came of them.
 
         Raises ServiceUnavailable when the server stays busy or away past the deadline, DeploymentError when it
-        refuses the whole request. Positions in `tally.refused` are positions in `lines`.
+        refuses the whole request. Positions in the tally's `refused` are positions in `lines`.
         """
-        for start, stop in slices(lines, self._limits):
-            self._write_slice(lines, range(start, stop), tally)
+        tally = Tally()
+        for positions in slices(lines, self._limits):
+            self._write_slice(lines, positions, tally)
+        return tally
 
-    def _write_slice(self, lines: pa.BinaryArray, positions: range | list[int], tally: Tally) -> None:
+    def _write_slice(self, lines: Sequence[bytes], positions: Sequence[int], tally: Tally) -> None:
         pending = positions
-        retrying = Retrying(
-            retry=retry_if_exception_type(_Busy),
-            stop=stop_after_delay(self._limits.deadline),
-            wait=wait_random_exponential(multiplier=0.25, max=self._limits.cap),
-            reraise=True,
-        )
         try:
-            for attempt in retrying:
+            for attempt in self._attempts():
                 with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        tally.retries += 1
+                    tally.retries += attempt.retry_state.attempt_number > 1
                     try:
-                        statuses = self._send(_body(lines, pending), tally)
+                        items = self._send(b"".join([lines[i] for i in pending]), tally)
                     except _TooLarge:
                         return self._halve(lines, pending, tally)
-                    pending = _settle(statuses, pending, tally)
+                    pending = _settle(items, pending, tally)
                     if pending:
                         raise _Busy(f"{len(pending)} documents answered with 429 or 5xx")
         except _Busy as busy:
@@ -115,7 +125,16 @@ class BulkWriter:
                 "Nothing is lost: the batch is replayed by the next run."
             ) from None
 
-    def _halve(self, lines: pa.BinaryArray, positions: range | list[int], tally: Tally) -> None:
+    def _attempts(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(_Busy),
+            stop=stop_after_delay(self._limits.deadline) | stop_when_event_set(self._stop),
+            wait=wait_random_exponential(multiplier=0.25, max=self._limits.cap),
+            sleep=sleep_using_event(self._stop),
+            reraise=True,
+        )
+
+    def _halve(self, lines: Sequence[bytes], positions: Sequence[int], tally: Tally) -> None:
         if len(positions) == 1:
             tally.refused.append((positions[0], "document_too_large", "413: over the server's request limit"))
             return
@@ -152,7 +171,7 @@ def _request_fault(error: TransportError) -> Exception:
     return _Busy(f"answered {error.status_code}")
 
 
-def _settle(items: list[dict], positions: range | list[int], tally: Tally) -> list[int]:
+def _settle(items: list[dict], positions: Sequence[int], tally: Tally) -> list[int]:
     """Count the items of an answer; returns the positions to send again."""
     again = []
     for position, item in zip(positions, items, strict=True):
@@ -182,24 +201,13 @@ def _cause(error: dict) -> str:
     return " <- ".join(types)
 
 
-def slices(lines: pa.BinaryArray, limits: Limits) -> Iterator[tuple[int, int]]:
-    """Ranges of `lines` that fit one request; a document over the byte limit travels alone."""
-    sizes = pc.binary_length(lines).to_pylist()
+def slices(lines: Sequence[bytes], limits: Limits) -> Iterator[range]:
+    """Positions of `lines` that fit one request; a document over the byte limit travels alone."""
     start = size = 0
-    for i, length in enumerate(sizes):
-        if i > start and (size + length > limits.max_bytes or i - start == limits.max_documents):
-            yield start, i
+    for i, line in enumerate(lines):
+        if i > start and (size + len(line) > limits.max_bytes or i - start == limits.max_documents):
+            yield range(start, i)
             start, size = i, 0
-        size += length
-    if sizes:
-        yield start, len(sizes)
-
-
-def _body(lines: pa.BinaryArray, positions: range | list[int]) -> bytes:
-    """The request body: one slice of the Arrow buffer where the positions are consecutive."""
-    if isinstance(positions, range):
-        _, offsets, data = lines.buffers()
-        ends = memoryview(offsets).cast("i")
-        first, last = ends[lines.offset + positions.start], ends[lines.offset + positions.stop]
-        return data.slice(first, last - first).to_pybytes()
-    return b"".join(lines[i].as_py() for i in positions)
+        size += len(line)
+    if lines:
+        yield range(start, len(lines))

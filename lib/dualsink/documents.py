@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import orjson
 
-from dualsink.events import Event
+from dualsink.events import Event, VerbatimEvent
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
@@ -37,16 +37,35 @@ def is_hot(timestamp: int, kafka_timestamp: int, hot_days: int) -> bool:
     return kafka_timestamp // DAY_US - timestamp // DAY_US <= hot_days
 
 
-def document(event: Event, topic: str, partition: int, offset: int, kafka_timestamp_ms: int) -> bytes:
-    """The document's JSON; fields without a value are left out."""
-    body = {name: value for name, value in zip(event._fields, event, strict=True) if value is not None}
+def source(event: Event, value: bytes = b"") -> bytes:
+    """The JSON of an event without its coordinates; fields without a value are left out.
+
+    `value`, the bytes of its record, is what a verbatim event is taken from.
+    """
+    if type(event) is VerbatimEvent and value:
+        return value
+    body = {name: item for name, item in zip(event._fields, event, strict=True) if item is not None}
     body["timestamp"] = EPOCH + timedelta(microseconds=event.timestamp)
-    body |= {"topic": topic, "partition": partition, "offset": offset, "kafka_timestamp": kafka_timestamp_ms}
     if event.attributes is not None:
         body["attributes"] = orjson.Fragment(event.attributes)
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
-def bulk_lines(index: str, document_id: str, source: bytes, action: bytes = b"create") -> bytes:
-    """The two lines of one document in a `_bulk` body; `index` and `document_id` need no escaping."""
-    return b'{"%b":{"_index":"%b","_id":"%b"}}\n%b\n' % (action, index.encode(), document_id.encode(), source)
+def bulk_lines(
+    action: bytes, alias: str, timestamp: int, source: bytes, topic: str, partition: int, offset: int, arrived: int
+) -> bytes:
+    """The two lines of one document in a `_bulk` body: `action` (create, index) with index and id, then the document.
+
+    `timestamp` is the event's in µs, `arrived` Kafka's in ms. The document is `source` with the coordinates added.
+    """
+    head, middle = _envelope(action, alias, timestamp // DAY_US, topic, partition)
+    return b'%b%019d-%d"}}\n%b%b%d,"kafka_timestamp":%d}\n' % (
+        head, offset, arrived, source[:-1], middle, offset, arrived,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _envelope(action: bytes, alias: str, day: int, topic: str, partition: int) -> tuple[bytes, bytes]:
+    """What is the same for all documents of a partition and day. No name in it needs escaping."""
+    head = f'{{"{action.decode()}":{{"_index":"{_day_index(alias, day)}","_id":"{topic}-{partition}-'
+    return head.encode(), f',"topic":"{topic}","partition":{partition},"offset":'.encode()

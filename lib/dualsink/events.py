@@ -41,6 +41,12 @@ class Event(NamedTuple):
     attributes: str | None
 
 
+class VerbatimEvent(Event):
+    """An event whose record is its document's JSON, byte for byte: nothing was renamed, mapped or left out."""
+
+    __slots__ = ()
+
+
 class Refusal(NamedTuple):
     """Why a record is no event: a value of `Reason`, and a detail without any of the event's content."""
 
@@ -73,54 +79,67 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _fast_event(value: bytes | None, kafka_timestamp: int) -> Event | None:
+    """The event of a flat record of known names and full strings; None where anything needs a closer look."""
     try:
         fields = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return None
-    if type(fields) is dict and fields.keys() <= _CANONICAL:
+    if type(fields) is dict and fields.keys() <= _CANONICAL and _is_plain(fields, value):
         return _canonical_event(fields, value, kafka_timestamp)
     return None
 
 
-def _canonical_event(fields: dict[str, Any], value: bytes, kafka_timestamp: int) -> Event | None:
-    """The event of a flat record with known names only; None where anything needs a closer look.
+def _is_plain(fields: dict[str, Any], value: bytes) -> bool:
+    """Whether all values are strings, none is empty, and no key stands twice.
 
-    The count of quotes proves that no key stands twice, see `shapes.read_json`.
+    The count of quotes proves the latter, see `shapes.read_json`.
     """
-    quotes = 2 * len(fields)
-    escaped = b"\\" in value
-    for item in fields.values():
-        if type(item) is str and item:
-            quotes += 2 + item.count('"') if escaped else 2
-        elif item is not None:
-            return None
-    if quotes != value.count(b'"') or (escaped and b"\\u0022" in value):
-        return None
+    texts = fields.values()
+    if set(map(type, texts)) != _ONLY_STRINGS or "" in texts:
+        return False
+    quotes = 4 * len(fields)
+    if b"\\" in value:
+        if b"\\u0022" in value:
+            return False
+        quotes += sum(text.count('"') for text in texts)
+    return quotes == value.count(b'"')
+
+
+_ONLY_STRINGS = {str}
+
+
+def _canonical_event(fields: dict[str, str], value: bytes, kafka_timestamp: int) -> Event | None:
     get = fields.get
-    message, service, trace_id, span_id = get("message"), get("service"), get("trace_id"), get("span_id")
-    level, micros = _PLAIN_LEVELS.get(get("level")), _canonical_time(get("timestamp"))
+    message, service, name, time = get("message"), get("service"), get("level"), get("timestamp")
+    level, micros = _PLAIN_LEVELS.get(name), _canonical_time(time)
     if not (message and service and level) or micros is None or 0 <= kafka_timestamp < micros - DAY:
         return None
-    if (len(value) > MAX_FIELD and _has_long(fields)) or ("race" in message and not (trace_id and span_id)):
+    if len(value) > MAX_FIELD and _has_long(fields):
         return None
-    return Event(
+    trace_id, span_id = get("trace_id"), get("span_id")
+    if "race" in message and not (trace_id and span_id):
+        return None
+    verbatim = name == level and time[-1] == "Z" and value[-1:] == b"}" and b"\n" not in value
+    return (VerbatimEvent if verbatim else Event)(
         get("log_id"), micros, level, service, get("host"), message, get("stack_trace"), trace_id, span_id, None
     )
 
 
 def _canonical_time(text: str | None) -> int | None:
     """Microseconds of `2026-11-23T22:15:01`, with 0, 3 or 6 digits of fraction, in UTC; None for any other form."""
-    if text is None or len(text) < 19 or text[4] + text[7] + text[10] + text[13] + text[16] != "--T::":
+    if text is None or text[4:17:3] != "--T::":
         return None
     local = text[:-1] if text[-1] == "Z" else text.removesuffix("+00:00")
-    size = len(local)
-    if size != 26 and size != 23 and size != 19:
+    if len(local) not in _CANONICAL_LENGTHS:
         return None
     try:
         micros = (datetime.fromisoformat(local) - _NAIVE_EPOCH) // _MICROSECOND
     except (ValueError, TypeError):  # no such date, or another offset inside
         return None
     return micros if micros >= 0 else None
+
+
+_CANONICAL_LENGTHS = (26, 23, 19)
 
 
 def _has_long(fields: dict[str, Any]) -> bool:

@@ -1,94 +1,109 @@
-"""The hot leg of a batch: its documents to OpenSearch, from the Spark workers."""
+"""The hot leg: documents on their way to OpenSearch, beside the work that makes them."""
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from dualsink.bulk import BulkWriter, Limits, Tally
 from dualsink.errors import MappingRefused
+from dualsink.events import Refusal
 from dualsink.search import connect
 from dualsink.settings import Settings
 
-# One row a worker's Arrow batch with its counts, and one row a refused document with its coordinates.
-_COUNTS = ("created", "existing", "requests", "retries", "bytes")
-_RESULT = pa.schema(
-    [(name, pa.int64()) for name in _COUNTS]
-    + [("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())]
-    + [("reason", pa.string()), ("detail", pa.string())]
-)
-_RESULT_DDL = ", ".join(f"{name} long" for name in _COUNTS) + (
-    ", topic string, partition int, offset long, reason string, detail string"
-)
+# Lots of documents that may wait or be under way while their maker goes on.
+_AHEAD = 2
 # Below this many refusals a batch is too small for a share to mean anything.
 FEW = 10
 
 
 @dataclass(frozen=True)
-class HotResult:
-    """What OpenSearch made of a batch's documents; `refused` holds (topic, partition, offset, reason, detail)."""
+class _Sent:
+    """A lot of documents: the records that they were made of, and the promised outcome."""
 
-    created: int
-    existing: int
-    requests: int
-    retries: int
-    bytes: int
-    refused: list[tuple[str, int, int, str, str]]
-
-    @property
-    def refused_by_reason(self) -> dict[str, int]:
-        """Counts of refusals, `hot: <error type>`."""
-        return dict(Counter(f"hot: {reason}" for _, _, _, reason, _ in self.refused))
+    records: pa.RecordBatch
+    positions: list[int]
+    outcome: Future[Tally]
 
 
-def write(rows: DataFrame, settings: Settings) -> HotResult:
-    """Write the `bulk` lines of `rows` (with their coordinates); every partition is consumed once.
+class Sender:
+    """Sends documents from a thread of its own; a context manager that ends it, also in the middle of a retry.
 
-    Raises MappingRefused when more than `max_refused_share` of the documents (and more than 10) were refused: then
-    the mapping is wrong, not the data. Raises what BulkWriter raises, through Spark's own exception.
+    `refused` receives the records of a lot and, by position, why documents were refused for good. `outcomes` counts
+    documents created and existing, and requests, retries and bytes; `seconds` is the thread's CPU time.
     """
-    limits = Limits(
+
+    def __init__(self, settings: Settings, refused: Callable[[pa.RecordBatch, Mapping[int, Refusal]], None]):
+        self._settings = settings
+        self._refused = refused
+        self._open = ExitStack()
+        self._pending: deque[_Sent] = deque()
+        self.outcomes: Counter[str] = Counter()
+        self.seconds = 0.0
+
+    def __enter__(self) -> "Sender":
+        stop = threading.Event()
+        client = self._open.enter_context(connect(self._settings))
+        self._writer = BulkWriter(client, limits(self._settings), stop)
+        self._thread = self._open.enter_context(ThreadPoolExecutor(1))
+        self._open.callback(stop.set)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def send(self, lines: list[bytes], records: pa.RecordBatch, positions: list[int]) -> None:
+        """Hand over bulk lines, made of the records at these positions; waits while too many are under way.
+
+        Raises what BulkWriter raised for an earlier lot.
+        """
+        self._pending.append(_Sent(records, positions, self._thread.submit(self._write, lines)))
+        while len(self._pending) > _AHEAD:
+            self._settle(self._pending.popleft())
+
+    def drain(self) -> None:
+        """Wait until all is done. Raises what BulkWriter raised."""
+        while self._pending:
+            self._settle(self._pending.popleft())
+
+    def _write(self, lines: list[bytes]) -> Tally:
+        began = time.thread_time()
+        tally = self._writer.write(lines)
+        self.seconds += time.thread_time() - began
+        return tally
+
+    def _settle(self, sent: _Sent) -> None:
+        tally = sent.outcome.result()
+        self.outcomes.update(tally.counts)
+        if tally.refused:
+            reasons = {sent.positions[at]: Refusal(reason, detail) for at, reason, detail in tally.refused}
+            self._refused(sent.records, reasons)
+
+
+def limits(settings: Settings) -> Limits:
+    """Sizes of a bulk request and patience, as the settings say."""
+    return Limits(
         settings.bulk_max_bytes,
         settings.bulk_max_documents,
         settings.retry_deadline_seconds,
         settings.retry_cap_seconds,
     )
 
-    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with connect(settings) as client:
-            writer = BulkWriter(client, limits)
-            for batch in batches:
-                tally = Tally()
-                writer.write(batch["bulk"], tally)
-                yield _result(batch, tally)
 
-    documents = rows.where("bulk IS NOT NULL").select("topic", "partition", "offset", "bulk")
-    found = documents.mapInArrow(send, _RESULT_DDL).collect()
-    counts: Counter[str] = Counter()
-    for row in found:
-        counts.update({name: row[name] for name in _COUNTS})
-    refusals = [tuple(row[name] for name in _RESULT.names[len(_COUNTS) :]) for row in found if row.reason]
-    _check_share(refusals, counts["created"] + counts["existing"] + len(refusals), settings.max_refused_share)
-    return HotResult(**{name: counts[name] for name in _COUNTS}, refused=refusals)
+def check_refusals(refused: Mapping[str, int], documents: int, share: float) -> None:
+    """Raise MappingRefused when more than a share of the documents (and more than 10) was refused for good.
 
-
-def _result(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
-    counts = {name: value for name, value in asdict(tally).items() if name in _COUNTS}
-    rows = [counts] + [
-        dict.fromkeys(_COUNTS, 0)
-        | {name: batch[name][position].as_py() for name in ("topic", "partition", "offset")}
-        | {"reason": reason, "detail": detail}
-        for position, reason, detail in tally.refused
-    ]
-    return pa.RecordBatch.from_pylist(rows, schema=_RESULT)
-
-
-def _check_share(refusals: list[tuple], documents: int, share: float) -> None:
-    if len(refusals) > max(FEW, share * documents):
-        topic, partition, offset, reason, detail = refusals[0]
+    Then the mapping is wrong, not the data. `refused` counts by error type.
+    """
+    count = sum(refused.values())
+    if count > max(FEW, share * documents):
+        reasons = ", ".join(f"{reason} {number}" for reason, number in sorted(refused.items()))
         raise MappingRefused(
-            f"OpenSearch refused {len(refusals)} of {documents} documents, over {share:.0%}: the mapping is wrong, "
-            f"not the data. The first, {topic}-{partition}-{offset}: {reason} ({detail}). Compare the index template."
+            f"OpenSearch refused {count} of {documents} documents, over {share:.0%}: the mapping is wrong, not the "
+            f"data ({reasons}). Nothing was committed. Compare the index template."
         )

@@ -22,8 +22,8 @@ from pyspark.sql import functions as F
 
 from dualsink import kafka, quarantine, search
 from dualsink.errors import LedgerMismatch
-from dualsink.rows import COORDINATES, EVENT_COLUMNS
 from dualsink.settings import Settings
+from dualsink.tables import COORDINATES, EVENT_COLUMNS
 
 NAMED_AT_MOST = 20
 _PAGE = 5_000

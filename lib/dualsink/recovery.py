@@ -11,17 +11,18 @@ import pyarrow as pa
 from opensearchpy import helpers
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType
 
 from dualsink import archive, hot, kafka, ledger, quarantine, search
 from dualsink.archive import OffsetRange
-from dualsink.batch import DualSink
+from dualsink.batch import by_coordinates, store
+from dualsink.bulk import BulkWriter
 from dualsink.checkpoint import Checkpoint
-from dualsink.documents import bulk_lines, document, document_id, index_name
+from dualsink.documents import bulk_lines, source
 from dualsink.errors import CheckpointError, LedgerMismatch, SettingsError
-from dualsink.events import Event
-from dualsink.rows import COORDINATES, EVENT_COLUMNS, typed_rows
+from dualsink.events import Event, parse
 from dualsink.settings import Settings
-from dualsink.tables import ARCHIVE_COLUMNS
+from dualsink.tables import COORDINATES, EVENT_COLUMNS, HELD
 
 _STAGED = (*COORDINATES, "stage")
 
@@ -38,45 +39,41 @@ def redrive(spark: SparkSession, settings: Settings) -> dict[str, Any]:
     with Checkpoint(settings.checkpoint_path).locked(spark):
         table = spark.table(settings.quarantine_table).where("resolved_at IS NULL")
         waiting = table.where(F.col("topic") == settings.kafka_topic)
-        records = waiting.withColumnRenamed("kafka_timestamp", "timestamp")
-        good = typed_rows(records, settings).where("reason IS NULL").persist()
-        try:
-            return _redrive(spark, settings, records, waiting, good)
-        finally:
-            good.unpersist()
-
-
-def _redrive(
-    spark: SparkSession, settings: Settings, records: DataFrame, waiting: DataFrame, good: DataFrame
-) -> dict[str, Any]:
-    before = waiting.count()
-    ranges = _ranges(good)
-    if ranges:
-        held = spark.table(settings.archive_table)
-        archive.append(archive.without_held(good, held, ranges).select(*ARCHIVE_COLUMNS), settings.archive_table)
-        written = hot.write(good, settings)
-        if written.refused:
-            quarantine.append(spark, settings, quarantine.refused(records, written.refused), ranges)
-        _mark_resolved(spark, settings, good, written.refused)
-    after = waiting.count()
+        before = waiting.count()
+        good = waiting.where(_parses("value", "key", "kafka_timestamp"))
+        ranges = archive.ranges_of(good)
+        if ranges:
+            _redrive(spark, settings, good, ranges)
+        after = waiting.count()
     return {"waiting": before, "resolved": before - after, "still_waiting": after}
 
 
-def _ranges(rows: DataFrame) -> tuple[OffsetRange, ...]:
-    ends = rows.groupBy("topic", "partition").agg(F.min("offset").alias("first"), F.max("offset").alias("last"))
-    return tuple(OffsetRange(*row) for row in ends.collect())
+@F.arrow_udf(BooleanType())
+def _parses(value: pa.Array, key: pa.Array, kafka_timestamp: pa.Array) -> pa.Array:
+    """Whether today's parser makes events of records."""
+    times = kafka_timestamp.cast(pa.int64())
+    records = zip(value.to_pylist(), key.to_pylist(), times.to_pylist(), strict=True)
+    return pa.array([isinstance(parse(*record), Event) for record in records])
+
+
+def _redrive(spark: SparkSession, settings: Settings, good: DataFrame, ranges: archive.Ranges) -> None:
+    once = good.dropDuplicates(list(COORDINATES)).select(*COORDINATES, "key", "value", "headers")
+    held = archive.with_held(once, settings, ranges)
+    # That they wait in the quarantine for want of a parser is what ends now.
+    redriven = held.withColumn(HELD, F.array_remove(HELD, quarantine.PARSE))
+    found = store(redriven, settings)
+    _mark_resolved(spark, settings, good, found.hot_refused)
 
 
 def _mark_resolved(spark: SparkSession, settings: Settings, good: DataFrame, refused: list[tuple]) -> None:
     """Mark what both stores hold now; a document that OpenSearch still refuses stays in stage `hot`."""
-    schema = "topic string, partition int, offset long"
-    still = spark.createDataFrame([row[:3] for row in refused], schema)
-    parsed = good.select(*COORDINATES).withColumn("stage", F.lit(quarantine.PARSE))
-    indexed = good.select(*COORDINATES).join(F.broadcast(still), ["topic", "partition", "offset"], "left_anti")
-    parsed.unionAll(indexed.withColumn("stage", F.lit(quarantine.HOT))).createOrReplaceTempView("dualsink_resolved")
+    schema = "topic string, partition int, offset long, kafka_timestamp timestamp"
+    still = spark.createDataFrame(refused, schema).withColumn("stage", F.lit(quarantine.HOT))
+    done = good.select(*_STAGED).join(F.broadcast(still), list(_STAGED), "left_anti").distinct()
+    done.createOrReplaceTempView("dualsink_resolved")
     same = " AND ".join(f"q.{name} = r.{name}" for name in _STAGED)
     spark.sql(f"""
-        MERGE INTO {settings.quarantine_table} q USING (SELECT DISTINCT * FROM dualsink_resolved) r
+        MERGE INTO {settings.quarantine_table} q USING dualsink_resolved r
         ON {same} AND q.resolved_at IS NULL WHEN MATCHED THEN UPDATE SET q.resolved_at = current_timestamp()
     """)
 
@@ -90,6 +87,10 @@ class Bounds:
 
     first: dict[int, int]
     end: dict[int, int]
+
+    def ranges(self, topic: str) -> archive.Ranges:
+        """The same as ranges of offsets."""
+        return tuple(OffsetRange(topic, p, self.first[p], self.end[p] - 1) for p in sorted(self.first))
 
 
 def replay(spark: SparkSession, settings: Settings, start: str, end: str) -> dict[str, Any]:
@@ -105,24 +106,14 @@ def replay(spark: SparkSession, settings: Settings, start: str, end: str) -> dic
         count = sum(bounds.end[p] - bounds.first[p] for p in bounds.end)
         if not count:
             return {"events": 0, "archive_repaired": 0, "hot_repaired": 0, "already_there": 0}
-        before = spark.table(settings.archive_table).count()
-        report = DualSink(settings, _EverythingSuspect()).write(_slice(spark, settings, bounds), "replay", -1)
+        records = by_coordinates(_slice(spark, settings, bounds))
+        found = store(archive.with_held(records, settings, bounds.ranges(settings.kafka_topic)), settings)
         return {
-            "events": report.events,
-            "archive_repaired": spark.table(settings.archive_table).count() - before,
-            "hot_repaired": report.created,
-            "already_there": report.existing,
+            "events": found.events,
+            "archive_repaired": found.archived,
+            "hot_repaired": found.documents["created"],
+            "already_there": found.documents["existing"],
         }
-
-
-class _EverythingSuspect:
-    """A replay compares every row with the tables, and leaves no marker of a stream."""
-
-    def is_suspect(self, batch: archive.Batch) -> bool:
-        return True
-
-    def properties(self, batch: archive.Batch) -> dict[str, str]:
-        return {"dualsink.replay-offsets": json.dumps(batch.offsets, sort_keys=True)}
 
 
 def _bounds(settings: Settings, checkpoint: Checkpoint, start: str, end: str) -> Bounds:
@@ -198,27 +189,26 @@ def repair(spark: SparkSession, settings: Settings) -> dict[str, Any]:
 def _rewrite(spark: SparkSession, settings: Settings, apart: DataFrame) -> int:
     wanted = apart.where("archived").select(*COORDINATES)
     rows = spark.table(settings.archive_table).join(F.broadcast(wanted), list(COORDINATES), "left_semi")
-    alias = settings.opensearch_index
 
-    def lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield _index_lines(batch, alias)
+    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with search.connect(settings) as client:
+            writer = BulkWriter(client, hot.limits(settings))
+            for batch in batches:
+                tally = writer.write(_overwriting_lines(batch, settings.opensearch_index))
+                yield pa.RecordBatch.from_pydict({"written": [tally.created]})
 
-    written = hot.write(rows.mapInArrow(lines, "topic string, partition int, offset long, bulk binary"), settings)
-    return written.created
+    return rows.mapInArrow(send, "written long").agg(F.sum("written")).first()[0] or 0
 
 
-def _index_lines(batch: pa.RecordBatch, alias: str) -> pa.RecordBatch:
-    """Bulk lines that overwrite: `index` instead of `create`."""
-    bulk = []
-    for row in batch.to_pylist():
-        time = int(row["timestamp"].timestamp() * 1_000_000)
-        arrived = round(row["kafka_timestamp"].timestamp() * 1000)
+def _overwriting_lines(rows: pa.RecordBatch, alias: str) -> list[bytes]:
+    """Bulk lines that overwrite, `index` instead of `create`, for rows of the archive."""
+    times, arrivals = (rows[name].cast(pa.int64()).to_pylist() for name in ("timestamp", "kafka_timestamp"))
+    lines = []
+    for row, time, arrived in zip(rows.to_pylist(), times, arrivals, strict=True):
         event = Event(**{name: row[name] for name in EVENT_COLUMNS} | {"timestamp": time})
-        place = (row["topic"], row["partition"], row["offset"], arrived)
-        bulk.append(bulk_lines(index_name(alias, time), document_id(*place), document(event, *place), action=b"index"))
-    columns = {name: batch[name] for name in ("topic", "partition", "offset")}
-    return pa.RecordBatch.from_pydict(columns | {"bulk": pa.array(bulk, pa.binary())})
+        place = (row["topic"], row["partition"], row["offset"], arrived // 1000)
+        lines.append(bulk_lines(b"index", alias, time, source(event), *place))
+    return lines
 
 
 def _delete(settings: Settings, apart: DataFrame) -> int:

@@ -1,9 +1,11 @@
 """The archive's storage, asked directly."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from pyarrow.fs import S3FileSystem
 
 from dualsink.settings import Settings
 
@@ -17,4 +19,18 @@ def client(settings: Settings, config: Config | None = None) -> Any:
         aws_access_key_id=settings.secret("s3_access_key_env"),
         aws_secret_access_key=settings.secret("s3_secret_key_env"),
         config=config,
+    )
+
+
+def storage(settings: Settings) -> S3FileSystem:
+    """The archive's storage as a file system of Arrow; keys come from the environment."""
+    address = urlsplit(settings.s3_endpoint)
+    return S3FileSystem(
+        scheme=address.scheme,
+        endpoint_override=address.netloc,
+        region=settings.s3_region,
+        access_key=settings.secret("s3_access_key_env"),
+        secret_key=settings.secret("s3_secret_key_env"),
+        connect_timeout=10,
+        request_timeout=60,
     )

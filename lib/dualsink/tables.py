@@ -3,8 +3,15 @@
 from pyspark.sql import SparkSession
 
 from dualsink.errors import ShapeMismatch
+from dualsink.events import Event
 from dualsink.settings import Settings
 
+COORDINATES = ("topic", "partition", "offset", "kafka_timestamp")
+"""Columns that say which Kafka record a row is: its identity."""
+EVENT_COLUMNS = Event._fields
+HELD, ARCHIVE = "held", "archive"
+"""Column of records that may not be new: the places that have each, ARCHIVE and stages of the quarantine."""
+# Name and Spark type of every column, in order.
 ARCHIVE_COLUMNS = {
     "log_id": "string",
     "timestamp": "timestamp",
