@@ -1,0 +1,176 @@
+"""What is compared: raw `_bulk`, dualsink, and the usual tutorial code, each on the same events and servers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from bench.meter import Meter
+from dualsink import generator, search
+from dualsink.documents import bulk_lines, source
+from dualsink.events import parse
+from dualsink.local.servers import LocalServers
+from dualsink.settings import Settings
+
+LOT = 5_000
+CLIENTS = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a contender did. `warm` leaves out its start and first batches; CPU is in µs an event, memory in bytes."""
+
+    name: str
+    events: int
+    seconds: float
+    warm_events: int
+    warm_seconds: float
+    cpu_per_event: dict[str, float]
+    legs_per_event: dict[str, float] = field(default_factory=dict)
+    peak_memory: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Events a second when warm."""
+        return self.warm_events / self.warm_seconds
+
+    @property
+    def overall_rate(self) -> float:
+        """Events a second with everything from its start to its end."""
+        return self.events / self.seconds
+
+
+# -- raw _bulk ---------------------------------------------------------------------------------------
+
+
+def bodies(settings: Settings, events: int, seed: int) -> list[bytes]:
+    """Ready-made `_bulk` bodies of the documents that dualsink would send."""
+    now = datetime.now(UTC)
+    arrived = int(now.timestamp() * 1_000_000)
+    lines = (
+        _line(settings, record.value, i, arrived) for i, record in enumerate(generator.generate(events, seed, 0.0, now))
+    )
+    made = []
+    while lot := b"".join(islice(lines, LOT)):
+        made.append(lot)
+    return made
+
+
+def _line(settings: Settings, value: bytes, offset: int, arrived: int) -> bytes:
+    event = parse(value, None, arrived)
+    place = (settings.kafka_topic, 0, offset, arrived // 1000)
+    return bulk_lines(b"create", settings.opensearch_index, event.timestamp, source(event, value), *place)
+
+
+def raw_bulk(settings: Settings, servers: LocalServers, ready: list[bytes], warm_up: int) -> Result:
+    """The ceiling: ready-made bodies from two threads, the first `warm_up` of them not counted."""
+    with _indices(settings), Meter(_pids(servers)) as meter, closing(search.connect(settings)) as client:
+
+        def send(body: bytes) -> None:
+            answer = client.transport.perform_request("POST", "/_bulk", params={"filter_path": "errors"}, body=body)
+            if answer["errors"]:
+                raise RuntimeError("the node refused documents of the raw _bulk contender")
+
+        began = time.monotonic()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(send, ready[:warm_up]))
+            warm = time.monotonic()
+            list(pool.map(send, ready[warm_up:]))
+        end = time.monotonic()
+        time.sleep(0.3)
+    events = LOT * len(ready)
+    warm_events = LOT * (len(ready) - warm_up)
+    return Result(
+        "raw _bulk", events, end - began, warm_events, end - warm, _per_event(meter, warm, end, warm_events),
+        peak_memory=meter.peak(),
+    )  # fmt: skip
+
+
+@contextmanager
+def _indices(settings: Settings) -> Iterator[None]:
+    """Template before, and no index of it after."""
+    with closing(search.connect(settings)) as client:
+        search.ensure_template(client, settings)
+        try:
+            yield
+        finally:
+            search.drop_all(client, settings)
+
+
+# -- pipelines as programs ---------------------------------------------------------------------------
+
+
+def dualsink(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
+    """`python -m dualsink stream` over the topic; its first `cold` batches are not counted as warm."""
+    command = [sys.executable, "-m", "dualsink", "stream", "--params", _params(settings, folder)]
+    return _program("dualsink", command, settings, servers, folder, cold)
+
+
+def tutorial(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
+    """The usual code of tutorials, see bench/tutorial.py."""
+    command = [sys.executable, "-m", "bench.tutorial", _params(settings, folder)]
+    return _program("usual tutorial code", command, settings, servers, folder, cold)
+
+
+def _params(settings: Settings, folder: Path) -> str:
+    folder.mkdir(parents=True)
+    file = folder / "params.json"
+    file.write_text(json.dumps(settings.parameters()), encoding="utf-8")
+    return str(file)
+
+
+def _program(
+    name: str, command: list[str], settings: Settings, servers: LocalServers, folder: Path, cold: int
+) -> Result:
+    began = time.monotonic()
+    with (folder / "output.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ)
+        with Meter(_pids(servers), process.pid) as meter:
+            status = process.wait()
+    end = time.monotonic()
+    if status:
+        raise RuntimeError(f"{name} ended with status {status}: see {folder / 'output.log'}")
+    return _result(name, settings, began, end, meter, cold)
+
+
+def _result(name: str, settings: Settings, began: float, end: float, meter: Meter, cold: int) -> Result:
+    batches = [_Batch.read(line) for line in (settings.run_path / "batches.jsonl").read_text().splitlines()]
+    events = sum(batch.events for batch in batches)
+    first, last = batches[cold - 1].ended, batches[-1].ended
+    warm = sum(batch.events for batch in batches[cold:])
+    legs = {leg: sum(b.legs.get(leg, 0.0) for b in batches[cold:]) / warm * 1e6 for leg in batches[-1].legs}
+    return Result(
+        name, events, end - began, warm, last - first, _per_event(meter, first, last, warm),
+        {leg: round(spent, 2) for leg, spent in legs.items()}, meter.peak(),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A line of batches.jsonl: events, when it ended (`time.monotonic`), CPU seconds by leg."""
+
+    events: int
+    ended: float
+    legs: dict[str, float]
+
+    @classmethod
+    def read(cls, line: str) -> "_Batch":
+        fields = json.loads(line)
+        age = time.time() - datetime.fromisoformat(fields["timestamp"]).timestamp()
+        return cls(fields["events"], time.monotonic() - age, fields.get("cpu_seconds", {}))
+
+
+def _pids(servers: LocalServers) -> dict[str, int]:
+    return {server.name: server.pid for server in servers.status()}
+
+
+def _per_event(meter: Meter, start: float, end: float, events: int) -> dict[str, float]:
+    return {role: round(seconds / events * 1e6, 2) for role, seconds in meter.cpu(start, end).items()}

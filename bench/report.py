@@ -1,0 +1,76 @@
+"""The table and the picture of a benchmark's JSON file."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib.pyplot as plt
+import orjson
+
+_ROLES = ("opensearch", "spark", "workers", "driver", "kafka", "s3", "nessie")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A run as `python -m bench run` wrote it."""
+    return orjson.loads(file.read_bytes())
+
+
+def table(run: dict[str, Any]) -> str:
+    """A Markdown table: a row for each contender, medians of its turns with the least and the most."""
+    head = (
+        "contender",
+        "events/s, warm",
+        "of raw `_bulk`",
+        "events/s with start",
+        "CPU µs an event",
+        "of them OpenSearch",
+    )
+    rows = [head, ("---",) * len(head)]
+    for name, turns in _by_name(run).items():
+        rates = [turn["rate"] for turn in turns]
+        spread = f" ({min(rates):,.0f} to {max(rates):,.0f})" if len(rates) > 1 else ""
+        rows.append((
+            name, f"{median(rates):,.0f}{spread}", f"{ratio(run, name):.0%}",
+            f"{median(turn['overall_rate'] for turn in turns):,.0f}",
+            f"{median(sum(turn['cpu_per_event'].values()) for turn in turns):.1f}",
+            f"{median(turn['cpu_per_event']['opensearch'] for turn in turns):.1f}",
+        ))  # fmt: skip
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def ratio(run: dict[str, Any], name: str) -> float:
+    """Median over the turns of a contender's warm rate to that of raw `_bulk` in the same turn."""
+    by_name = _by_name(run)
+    pairs = zip(by_name[name], by_name.get("raw _bulk", by_name[name]), strict=True)
+    return median(turn["rate"] / ceiling["rate"] for turn, ceiling in pairs)
+
+
+def picture(run: dict[str, Any], target: Path) -> None:
+    """Draw throughput of each contender, and cost of an event by process."""
+    by_name = _by_name(run)
+    figure, (speed, cost) = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
+    names = list(by_name)
+    for name in names:
+        rates = [turn["rate"] for turn in by_name[name]]
+        speed.barh(name, median(rates), color="#4c78a8")
+        speed.plot(rates, [name] * len(rates), "k|", markersize=12)
+    speed.set_xlabel("events/s, warm (each turn marked)")
+    left = dict.fromkeys(names, 0.0)
+    for role in _ROLES:
+        widths = [median(turn["cpu_per_event"].get(role, 0.0) for turn in by_name[name]) for name in names]
+        cost.barh(names, widths, left=list(left.values()), label=role)
+        left = {name: left[name] + width for name, width in zip(names, widths, strict=True)}
+    cost.set_xlabel("CPU µs an event")
+    cost.set_yticks([])
+    cost.legend(fontsize="small", ncols=2)
+    for axes in (speed, cost):
+        axes.invert_yaxis()
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(target, dpi=110)
+
+
+def _by_name(run: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result in run["results"]:
+        found.setdefault(result["name"], []).append(result)
+    return found
