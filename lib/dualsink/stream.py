@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from dualsink import kafka
+from dualsink import interrupts, kafka
 from dualsink.archive import ReplayGuard
 from dualsink.batch import BatchReport, DualSink
 from dualsink.checkpoint import Checkpoint
@@ -90,13 +90,14 @@ def _run_query(
             totals.fail(batch_id, error)
             raise
 
-    query = _start(spark, settings, checkpoint, process, seconds)
-    try:
-        _await(query, seconds)
-    except Exception as error:
-        raise totals.error or _translated(error) from None
-    finally:
-        query.stop()
+    with interrupts.noted() as signals:
+        query = _start(spark, settings, checkpoint, process, seconds)
+        try:
+            _await(query, seconds, signals)
+        except Exception as error:
+            raise totals.error or _translated(error) from None
+        finally:
+            query.stop()
 
 
 def _start(spark, settings: Settings, checkpoint: Checkpoint, process, seconds: float | None) -> StreamingQuery:
@@ -121,10 +122,11 @@ def read(spark: SparkSession, settings: Settings) -> DataFrame:
     )
 
 
-def _await(query: StreamingQuery, seconds: float | None) -> None:
-    """Wait for the end, or for `seconds`, then until the batch in progress is done."""
+def _await(query: StreamingQuery, seconds: float | None, signals: interrupts.Notes) -> None:
+    """Wait for the end, or for `seconds`, then until the batch in progress is done. A signal to end is obeyed."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while not query.awaitTermination(1):
+        signals.obey()
         if deadline and time.monotonic() > deadline and not query.status["isTriggerActive"]:
             return
 

@@ -1,0 +1,109 @@
+"""Scenarios run one after the other, and their outcomes as JSON and as the table of the README."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dualsink.chaos.registry import SCENARIOS
+from dualsink.chaos.world import Counts, Outcome, World
+from dualsink.errors import LedgerMismatch, SettingsError
+from dualsink.results import write_json
+
+_HEAD = ("What was done", "Events", "The run under fault", "Ledger before", "Ledger after", "Recovered in")
+
+
+def listed(text: str) -> list[str]:
+    """Names in a parameter: with commas between them, or `all`."""
+    return [] if text.strip() == "all" else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def choose(names: Iterable[str]) -> list[str]:
+    """Names of scenarios in the registry's order, all for none. Raises SettingsError listing the known ones."""
+    wanted = set(names)
+    if strange := wanted - set(SCENARIOS):
+        raise SettingsError(f"No scenario {', '.join(sorted(strange))}: there are {', '.join(SCENARIOS)}.")
+    return [name for name in SCENARIOS if name in wanted or not wanted]
+
+
+def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = print) -> list[Outcome]:
+    """Run scenarios (all by default), with a line said of each as it ends."""
+    outcomes = []
+    for name in choose(names):
+        began = time.monotonic()
+        outcome = SCENARIOS[name](world)
+        outcomes.append(outcome)
+        say(f"{line(outcome)} ({time.monotonic() - began:.0f} s in all)")
+    return outcomes
+
+
+def line(outcome: Outcome) -> str:
+    """One outcome in one line."""
+    if outcome.ok:
+        return f"[OK] {outcome.scenario}: the ledger holds again, {_seconds(outcome)}"
+    why = [*outcome.problems, *[f"orphan {orphan}" for orphan in outcome.orphans]] or ["the ledger does not hold"]
+    return f"[FAIL] {outcome.scenario}: {'; '.join(why)}"
+
+
+def check(outcomes: Iterable[Outcome]) -> None:
+    """Raise LedgerMismatch with a line for each scenario that did not end well."""
+    if bad := [line(outcome) for outcome in outcomes if not outcome.ok]:
+        raise LedgerMismatch("\n".join(bad))
+
+
+def write(file: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write outcomes as JSON."""
+    taken = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(file, {"taken_at": taken, "outcomes": [asdict(outcome) for outcome in outcomes]})
+
+
+def read(file: Path) -> list[Outcome]:
+    """Outcomes as `write` left them."""
+    return [_outcome(fields) for fields in orjson.loads(file.read_bytes())["outcomes"]]
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as a Markdown table."""
+    rows = [_HEAD, ["---"] * len(_HEAD), *map(_row, outcomes)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"
+
+
+def _row(outcome: Outcome) -> list[str]:
+    done = outcome.done if outcome.ok else f"**{line(outcome)}**"
+    events = f"{outcome.events:,}"
+    cells = [
+        done,
+        events,
+        _shortened(outcome.first_end),
+        _ledger(outcome.before),
+        _ledger(outcome.after),
+        _seconds(outcome),
+    ]
+    return [cell.replace("|", "\\|").replace("\n", " ") for cell in cells]
+
+
+def _ledger(counts: Counts | None) -> str:
+    if counts is None:
+        return "not taken"
+    if counts.holds:
+        return "holds"
+    return f"archive {counts.archive:,}, OpenSearch {counts.opensearch:,}, quarantine {counts.quarantine:,}"
+
+
+def _seconds(outcome: Outcome) -> str:
+    if outcome.seconds_to_recover is None:
+        return "no"
+    return f"{outcome.seconds_to_recover:.0f} s from the {outcome.measured_from}"
+
+
+def _shortened(text: str, longest: int = 110) -> str:
+    return text if len(text) <= longest else f"{text[:longest].rsplit(' ', 1)[0]} …"
+
+
+def _outcome(fields: dict[str, Any]) -> Outcome:
+    counts = {name: Counts(**fields[name]) if fields[name] else None for name in ("before", "after")}
+    return Outcome(**fields | counts)
