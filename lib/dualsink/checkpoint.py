@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from dualsink.errors import CheckpointError
+from dualsink.failures import GONE
 
 _WAY_OUT = (
     "To start over, move {path} away and run again: every record of the topic is read anew, and only those that the "
@@ -74,7 +75,8 @@ class Checkpoint:
             file.writeBytes(f"{jvm.java.lang.ProcessHandle.current().pid()}")
             yield
         finally:
-            file.close()
+            with suppress(*GONE):
+                file.close()
 
     def _acquire(self, channel, patience: float) -> None:
         deadline = time.monotonic() + patience

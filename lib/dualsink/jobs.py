@@ -1,12 +1,12 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from dualsink import checks, cleanup, kafka, ledger, queries, recovery, search, source, stream
+from dualsink import checks, cleanup, failures, kafka, ledger, queries, recovery, search, source, stream
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
 from dualsink.errors import PlatformError
@@ -22,13 +22,22 @@ Outcome = tuple[dict[str, Any], str]
 def session(settings: Settings) -> Iterator[SparkSession]:
     """A Spark session for one job, and the local servers' keys where they are needed.
 
-    Raises PlatformError where a local server does not run.
+    Raises PlatformError where a local server does not run, or the JVM ends; ServiceUnavailable for a silent server.
     """
     require_servers(settings)
     spark = spark_session(settings)
     try:
         yield spark
-    finally:
+    except (KeyboardInterrupt, SystemExit):
+        raise  # Perhaps out of a call to the JVM, which then obeys no other (see interrupts): it ends with this one.
+    except Exception as error:
+        _stop(spark)
+        raise failures.explained(error, settings) from None
+    _stop(spark)
+
+
+def _stop(spark: SparkSession) -> None:
+    with suppress(*failures.GONE):
         spark.stop()
 
 

@@ -3,17 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from dualsink import interrupts, kafka
+from dualsink import failures, interrupts, kafka
 from dualsink.archive import ReplayGuard
 from dualsink.batch import BatchReport, DualSink
 from dualsink.checkpoint import Checkpoint
-from dualsink.errors import DeploymentError, from_traceback
+from dualsink.errors import DeploymentError
 from dualsink.settings import Settings
 from dualsink.telemetry import Telemetry
 
@@ -62,8 +62,8 @@ class _Totals:
             self._report(batch)
 
     def fail(self, batch_id: int, error: Exception) -> None:
-        self.error = _translated(error)
-        self._telemetry.failure(batch_id, self.error)
+        self.error = error
+        self._telemetry.failure(batch_id, error)
 
     def result(self) -> dict[str, Any]:
         refused: Counter[str] = Counter()
@@ -87,7 +87,7 @@ def _run_query(
         try:
             totals.add(sink.write(records, checkpoint.query_id, batch_id))
         except Exception as error:
-            totals.fail(batch_id, error)
+            totals.fail(batch_id, failures.explained(error, settings))
             raise
 
     with interrupts.noted() as signals:
@@ -95,9 +95,10 @@ def _run_query(
         try:
             _await(query, seconds, signals)
         except Exception as error:
-            raise totals.error or _translated(error) from None
+            raise totals.error or failures.explained(error, settings) from None
         finally:
-            query.stop()
+            with suppress(*failures.GONE):
+                query.stop()
 
 
 def _start(spark, settings: Settings, checkpoint: Checkpoint, process, seconds: float | None) -> StreamingQuery:
@@ -129,7 +130,3 @@ def _await(query: StreamingQuery, seconds: float | None, signals: interrupts.Not
         signals.obey()
         if deadline and time.monotonic() > deadline and not query.status["isTriggerActive"]:
             return
-
-
-def _translated(error: Exception) -> Exception:
-    return from_traceback(str(error)) or error

@@ -99,6 +99,20 @@ class Driver:
         """SIGKILL for the driver alone: its JVM has to notice by itself."""
         self._process.kill()
 
+    def kill_jvm(self) -> None:
+        """SIGKILL for Spark's JVM alone."""
+        self._kill_those(lambda process: process.name() == "java")
+
+    def kill_workers(self) -> None:
+        """SIGKILL for the Python workers of Spark's tasks alone."""
+        self._kill_those(lambda process: "pyspark.daemon" in process.cmdline())
+
+    def _kill_those(self, chosen: Callable[[psutil.Process], bool]) -> None:
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):
+                if chosen(process):
+                    process.kill()
+
     def end(self, patience: float = 180) -> End:
         """Wait for the end. A driver that does not end in time is killed, and PlatformError raised."""
         try:

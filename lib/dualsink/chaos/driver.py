@@ -1,7 +1,8 @@
-"""The real pipeline as a process of its own, made to die or to pause at a named point.
+"""The real pipeline as a process of its own, made to pause or to die where no request to a server could do it.
 
-`python -m dualsink.chaos.driver PLAN.json` runs `dualsink stream` with the plan's settings. The product has no hooks
-for faults: this process wraps the product's functions at its start.
+`python -m dualsink.chaos.driver PLAN.json` runs a command of `dualsink` with the plan's settings. The product has no
+hooks for faults: this process wraps the product's functions at its start. Every other fault comes from outside, by a
+proxy before a server.
 """
 
 import functools
@@ -9,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,23 +17,27 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pyspark.sql import functions as F
 
-from dualsink import archive, cli, hot
+from dualsink import cli
 from dualsink.batch import DualSink
 from dualsink.checkpoint import Checkpoint
+
+PAUSE, KILL = "pause", "kill"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a driver is to do: run with the settings in a params file, and fail at a point of a batch.
+    """What a driver is to do: run a command with the settings in a params file, and pause or die in a batch.
 
-    `folder` is where it announces by touching `began`, `paused` and `done-<batch>`, and looks for `go`.
+    It pauses before the batch is written, and dies when both stores hold it and Spark does not know. `folder` is where
+    it announces by touching `began`, `paused` and `done-<batch>`, and looks for `go`; `patience` with a checkpoint in
+    use is in seconds.
     """
 
     params: str
     folder: str
-    point: str = "none"
+    command: list[str]
+    fault: str = ""
     batch: int = 0
     patience: float = 30
 
@@ -48,10 +52,10 @@ class Plan:
 
 
 def main(file: str) -> None:
-    """Wrap, then run the stream as the command line does, with its exit status."""
+    """Wrap, then run the command as the command line does, with its exit status."""
     plan = Plan.read(Path(file))
     Faults(plan).install()
-    cli.main(["stream", "--params", plan.params])
+    cli.main([*plan.command, "--params", plan.params])
 
 
 def kill_everything() -> None:
@@ -66,47 +70,27 @@ class Faults:
 
     def __init__(self, plan: Plan):
         self._plan = plan
-        self._batch = -1
-        self._archived = threading.Event()
 
     def install(self) -> None:
-        """Wrap the batch, announce its steps, and arm the point of the plan."""
+        """Wrap the batch, which announces its steps, and the patience with another driver."""
         _wrap(DualSink, "write", self._around_batch)
         locked = Checkpoint.locked
         Checkpoint.locked = lambda checkpoint, spark: locked(checkpoint, spark, self._plan.patience)
-        if self._plan.point == "kill-mid-bulk":
-            _wrap(archive, "append", self._around_append)
-            _wrap(hot, "write", self._half_of_the_documents)
-
-    def _armed(self, point: str) -> bool:
-        return self._plan.point == point and self._batch == self._plan.batch
-
-    def _announce(self, name: str) -> None:
-        (Path(self._plan.folder) / name).touch()
 
     def _around_batch(self, write: Callable, sink: DualSink, records: Any, query_id: str, batch_id: int) -> Any:
-        self._batch = batch_id
+        fault = self._plan.fault if batch_id == self._plan.batch else ""
         self._announce("began")
-        if self._armed("pause"):
+        if fault == PAUSE:
             self._announce("paused")
             self._wait_for_go()
         report = write(sink, records, query_id, batch_id)
-        if self._armed("kill-before-commit-log"):
+        if fault == KILL:
             kill_everything()
         self._announce(f"done-{batch_id}")
         return report
 
-    def _around_append(self, append: Callable, rows: Any, table: str, properties: dict[str, str] | None = None) -> None:
-        append(rows, table, properties)
-        self._archived.set()
-
-    def _half_of_the_documents(self, write: Callable, rows: Any, settings: Any) -> Any:
-        """Write every other document, wait until the archive has its commit, and die."""
-        if not self._armed("kill-mid-bulk"):
-            return write(rows, settings)
-        write(rows.where(F.col("offset") % 2 == 0), settings)
-        self._archived.wait()
-        kill_everything()
+    def _announce(self, name: str) -> None:
+        (Path(self._plan.folder) / name).touch()
 
     def _wait_for_go(self) -> None:
         while not (Path(self._plan.folder) / "go").exists():

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from dualsink.chaos.driver import PAUSE
 from dualsink.chaos.proxy import Exchange, Rule
 from dualsink.chaos.world import BACK, BULK, Scenario, Trial, wait_until
 from dualsink.generator import Record
@@ -130,7 +131,7 @@ def _blocked(trial: Trial) -> bool:
 def kafka_killed(trial: Trial) -> None:
     """Killed when the second batch has begun and not yet read its records; away for three seconds."""
     trial.produce()
-    driver = trial.start("pause", batch=1)
+    driver = trial.start(fault=PAUSE, batch=1)
     driver.await_file("paused")
     trial.broken("went on: its retries outlived the outage")
     trial.kill_server("kafka")
@@ -146,7 +147,7 @@ def nessie_killed(trial: Trial) -> None:
     trial.produce()
     end = trial.run(**trial.on_commit(_kill(trial, "nessie"), skip=1))
     trial.servers.start("nessie")
-    trial.broken(end, 1)
+    trial.broken(end, "No answer from Nessie")
     trial.recover()
 
 
@@ -168,7 +169,7 @@ def s3_killed(trial: Trial) -> None:
     put = Rule(r"PUT .*/data/.*\.parquet", _kill(trial, "s3"), skip=2, limit=1)
     end = trial.run(**trial.proxied("s3_endpoint", put))
     trial.servers.start("s3")
-    trial.broken(end, 1)
+    trial.broken(end, "No answer from S3")
     trial.recover()
 
 

@@ -1,8 +1,7 @@
 """Every scenario by its name."""
 
-from dualsink.chaos import kills, outages, states
+from dualsink.chaos import kills, mending, outages, states
 from dualsink.chaos.world import Scenario
 
-SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario for scenario in (*kills.SCENARIOS, *outages.SCENARIOS, *states.SCENARIOS)
-}
+_ALL = (*kills.SCENARIOS, *outages.SCENARIOS, *states.SCENARIOS, *mending.SCENARIOS)
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -14,7 +14,7 @@ from dualsink.chaos.world import Counts, Outcome, World
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.results import write_json
 
-_HEAD = ("What was done", "Events", "The run under fault", "Ledger before", "Ledger after", "Recovered in")
+_HEAD = ("What was done", "The run under fault", "Ledger before", "Ledger after", "Left behind", "Recovered in")
 
 
 def listed(text: str) -> list[str]:
@@ -42,11 +42,10 @@ def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = pr
 
 
 def line(outcome: Outcome) -> str:
-    """One outcome in one line."""
-    if outcome.ok:
-        return f"[OK] {outcome.scenario}: the ledger holds again, {_seconds(outcome)}"
-    why = [*outcome.problems, *[f"orphan {orphan}" for orphan in outcome.orphans]] or ["the ledger does not hold"]
-    return f"[FAIL] {outcome.scenario}: {'; '.join(why)}"
+    """One outcome in one line: both ledgers, what was left behind, the seconds, and what should not have been."""
+    before, after, left = _ledger(outcome.before), _ledger(outcome.after), _left(outcome)
+    told = f"{outcome.scenario}: before {before}; after {after}; left behind: {left}; {_seconds(outcome)}"
+    return f"[OK] {told}" if outcome.ok else f"[FAIL] {'; '.join([told, *outcome.problems])}"
 
 
 def check(outcomes: Iterable[Outcome]) -> None:
@@ -73,14 +72,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _row(outcome: Outcome) -> list[str]:
-    done = outcome.done if outcome.ok else f"**{line(outcome)}**"
-    events = f"{outcome.events:,}"
     cells = [
-        done,
-        events,
+        outcome.done if outcome.ok else f"**FAILED: {outcome.done}: {'; '.join(outcome.problems)}**",
         _shortened(outcome.first_end),
         _ledger(outcome.before),
         _ledger(outcome.after),
+        _left(outcome),
         _seconds(outcome),
     ]
     return [cell.replace("|", "\\|").replace("\n", " ") for cell in cells]
@@ -89,14 +86,17 @@ def _row(outcome: Outcome) -> list[str]:
 def _ledger(counts: Counts | None) -> str:
     if counts is None:
         return "not taken"
-    if counts.holds:
-        return "holds"
-    return f"archive {counts.archive:,}, OpenSearch {counts.opensearch:,}, quarantine {counts.quarantine:,}"
+    held = f"{counts.archive:,} + {counts.quarantine:,} of {counts.kafka:,}, OpenSearch {counts.opensearch:,}"
+    return f"{held}: {'holds' if counts.holds else 'differs'}"
+
+
+def _left(outcome: Outcome) -> str:
+    return ", ".join(outcome.orphans) or "nothing"
 
 
 def _seconds(outcome: Outcome) -> str:
     if outcome.seconds_to_recover is None:
-        return "no"
+        return "not recovered"
     return f"{outcome.seconds_to_recover:.0f} s from the {outcome.measured_from}"
 
 

@@ -7,6 +7,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from dualsink import archive, kafka
+from dualsink.chaos.driver import PAUSE
 from dualsink.chaos.world import BATCH, FAULT, Scenario, Trial, wait_until
 from dualsink.checkpoint import Checkpoint
 
@@ -63,7 +64,7 @@ def metadata_removed(trial: Trial) -> None:
 def two_drivers(trial: Trial) -> None:
     """The second refuses after two seconds, the first completes."""
     trial.produce()
-    first = trial.start("pause")
+    first = trial.start(fault=PAUSE)
     first.await_file("paused")
     trial.broken(trial.run(patience=2), "is in use by another driver")
     trial.clock(FAULT)

@@ -162,7 +162,8 @@ class Trial:
 
     def start(
         self,
-        point: str = "none",
+        command: str = "stream",
+        fault: str = "",
         batch: int = 0,
         patience: float = 30,
         environment: Mapping[str, str] | None = None,
@@ -171,16 +172,22 @@ class Trial:
         """Start the pipeline as its own process; `changes` are parameters of this run alone."""
         folder = self.folder / f"driver-{next(self._numbers)}"
         folder.mkdir()
+        params = folder / "params.json"
         changes = {"servers": "external", "runs_dir": str(folder), **changes}
-        settings = self.settings.model_copy(update=changes)
-        (folder / "params.json").write_bytes(orjson.dumps(settings.parameters()))
-        driver = Driver(Plan(str(folder / "params.json"), str(folder), point, batch, patience), folder, environment)
+        params.write_bytes(orjson.dumps(self.settings.model_copy(update=changes).parameters()))
+        plan = Plan(str(params), str(folder), command.split(), fault, batch, patience)
+        driver = Driver(plan, folder, environment)
         self._drivers.append(driver)
         return driver
 
-    def run(self, point: str = "none", **options: Any) -> End:
+    @property
+    def driver(self) -> Driver:
+        """The one that was started last."""
+        return self._drivers[-1]
+
+    def run(self, command: str = "stream", **options: Any) -> End:
         """Start the pipeline as its own process and wait for its end."""
-        return self.start(point, **options).end()
+        return self.start(command, **options).end()
 
     def stream(self, **changes: Any) -> dict[str, Any]:
         """Run the pipeline in this process: for what must have been before the fault."""
@@ -199,10 +206,15 @@ class Trial:
         """SIGKILL for a server."""
         self.servers.stop(name, kill=True)
 
-    def on_commit(self, act: Callable[[Exchange], None], skip: int = 0) -> dict[str, Any]:
-        """Act on one commit of the archive on its way to Nessie; returns the parameters that lead through the proxy."""
-        table = f'"{self.settings.iceberg_table}"'.encode()
-        return self.proxied("nessie_uri", Rule(COMMIT, act, table, skip, limit=1))
+    def on_commit(self, act: Callable[[Exchange], None], skip: int = 0, table: str = "archive") -> dict[str, Any]:
+        """Act on one commit to a table on its way to Nessie; returns the parameters that lead through the proxy."""
+        name = getattr(self.settings, f"{table}_table").rpartition(".")[2]
+        return self.proxied("nessie_uri", Rule(COMMIT, act, f'"{name}"'.encode(), skip, limit=1))
+
+    def kill_driver(self, exchange: Exchange) -> None:
+        """SIGKILL for all of the newest driver, whose request reaches nobody."""
+        self.driver.kill()
+        exchange.drop()
 
     @contextmanager
     def opensearch(self):
@@ -234,10 +246,10 @@ class Trial:
         """Begin to count the seconds to recover."""
         self._clock = (time.monotonic(), since)
 
-    def recover(self, **options: Any) -> End:
+    def recover(self, command: str = "stream", **options: Any) -> End:
         """Run again as its own process, which must end well, and take the ledger."""
         self.clock(START)
-        return self.recovered(self.run(**options))
+        return self.recovered(self.run(command, **options))
 
     def recovered(self, end: End) -> End:
         """Note the end of a run that should have mended everything, and the ledger."""
@@ -255,9 +267,9 @@ class Trial:
         """Records in the quarantine of a stage."""
         return self.spark.table(self.settings.quarantine_table).where(f"stage = '{stage}'").count()
 
-    def batches(self, driver: Driver | None = None) -> list[dict[str, Any]]:
-        """What the telemetry of a driver (the last one by default) told of its batches."""
-        file = (driver or self._drivers[-1]).folder / "interactive" / "batches.jsonl"
+    def batches(self) -> list[dict[str, Any]]:
+        """What the telemetry of the last driver told of its batches."""
+        file = self.driver.folder / "interactive" / "batches.jsonl"
         lines = file.read_text().splitlines() if file.is_file() else []
         return [line for line in map(orjson.loads, lines) if line["event"] == "batch"]
 
