@@ -101,7 +101,7 @@ def run(
     context: typer.Context,
     env: Env = "local",
     param: Param = None,
-    stages: Annotated[str, typer.Option(help="Only these, for example 01,03 or 02_produce.")] = "",
+    stages: Annotated[str, typer.Option(help="Only these, for example 01,03 or 06_chaos; default: 01 to 05.")] = "",
     run_id: Annotated[str, typer.Option(help="Name of the folder in runs/; default: time and environment.")] = "",
     keep_servers: Annotated[bool, typer.Option("--keep-servers", help="Leave the servers running.")] = False,
 ) -> None:

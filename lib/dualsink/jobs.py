@@ -79,7 +79,7 @@ def produce(settings: Settings, say: Say) -> Outcome:
 def run_stream(settings: Settings, say: Say) -> Outcome:
     """Write what the topic holds to both stores."""
 
-    def tell(batch: BatchReport) -> None:
+    def tell(batch: BatchReport, waiting: int | None) -> None:
         say(f"batch {batch.batch_id}: {batch.events:,} events, {batch.archived:,} archived, {batch.created:,} indexed")
 
     with session(settings) as spark:

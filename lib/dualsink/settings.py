@@ -97,7 +97,7 @@ class Settings(BaseModel):
     spark_driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "2g"
 
     # 06_chaos
-    chaos_scenarios: str = "kill-before-archive-commit,kill-mid-bulk,kill-before-commit-log"
+    chaos_scenarios: str = "kill-archive-ahead,opensearch-killed,checkpoint-deleted"
     chaos_seed: int = 7
 
     @classmethod

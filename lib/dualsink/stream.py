@@ -20,9 +20,11 @@ from dualsink.telemetry import Telemetry
 _SUMMED = ("events", "archived", "created", "existing", "retries")
 
 
-def run(
-    spark: SparkSession, settings: Settings, report: Callable[[BatchReport], None] = lambda batch: None
-) -> dict[str, Any]:
+Report = Callable[[BatchReport, int | None], None]
+"""Called after every batch with what it did and how many records wait still; None where Kafka did not answer."""
+
+
+def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, waiting: None) -> dict[str, Any]:
     """Run the query as the settings say and return its totals; `report` is called after every batch.
 
     `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds`, then drains.
@@ -48,7 +50,7 @@ def _topic_id(settings: Settings) -> str:
 
 
 class _Totals:
-    def __init__(self, report: Callable[[BatchReport], None], telemetry: Telemetry):
+    def __init__(self, report: Report, telemetry: Telemetry):
         self._report = report
         self._telemetry = telemetry
         self._batches: list[BatchReport] = []
@@ -58,8 +60,7 @@ class _Totals:
     def add(self, batch: BatchReport | None) -> None:
         if batch is not None:
             self._batches.append(batch)
-            self._telemetry.batch(batch)
-            self._report(batch)
+            self._report(batch, self._telemetry.batch(batch))
 
     def fail(self, batch_id: int, error: Exception) -> None:
         self.error = error

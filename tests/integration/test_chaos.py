@@ -12,8 +12,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dualsink.chaos import report
+from dualsink.chaos.outcome import Outcome
 from dualsink.chaos.registry import SCENARIOS
-from dualsink.chaos.world import Outcome, World
+from dualsink.chaos.world import World
 from dualsink.local.servers import LocalServers
 
 

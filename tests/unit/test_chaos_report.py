@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dualsink.chaos import report
+from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.chaos.registry import SCENARIOS
-from dualsink.chaos.world import Counts, Outcome
 from dualsink.errors import LedgerMismatch, SettingsError
 
 BEFORE, AFTER = Counts(2000, 1200, 3, 600, False), Counts(2000, 1990, 10, 1990, True)
@@ -21,28 +21,34 @@ def test_an_outcome_is_good_only_with_a_ledger_that_holds_no_orphan_and_no_probl
     assert not replace(GOOD, problems=["it went on"]).ok
 
 
-def test_the_line_of_a_good_outcome_says_how_long_it_took():
-    expected = "[OK] kill: the ledger holds again, 12 s from the start of the recovering run"
-    assert report.line(GOOD) == expected
+LINE = (
+    "kill: before 1,200 + 3 of 2,000, OpenSearch 600: differs; after 1,990 + 10 of 2,000, OpenSearch 1,990: holds; "
+    "left behind: nothing; 12 s from the start of the recovering run"
+)
+
+
+def test_the_line_of_a_good_outcome_tells_both_ledgers_orphans_and_seconds():
+    assert report.line(GOOD) == f"[OK] {LINE}"
 
 
 def test_the_line_of_a_bad_outcome_says_why():
-    assert report.line(replace(GOOD, orphans=["42 java"], problems=["odd"])) == "[FAIL] kill: odd; orphan 42 java"
-    assert report.line(replace(GOOD, after=BEFORE)) == "[FAIL] kill: the ledger does not hold"
+    assert report.line(replace(GOOD, problems=["odd"])) == f"[FAIL] {LINE}; odd"
+    assert "left behind: 42 java" in report.line(replace(GOOD, orphans=["42 java"]))
+    assert report.line(replace(GOOD, after=BEFORE)).startswith("[FAIL] kill: ")
 
 
 def test_bad_outcomes_are_raised_together():
     report.check([GOOD])
-    with pytest.raises(LedgerMismatch, match=r"^\[FAIL\] kill: odd$"):
+    with pytest.raises(LedgerMismatch, match=r"^\[FAIL\] kill: .*; odd$"):
         report.check([GOOD, replace(GOOD, problems=["odd"])])
 
 
 def test_the_table_shows_what_each_ledger_said():
     assert report.table([GOOD]).splitlines() == [
-        "| What was done | Events | The run under fault | Ledger before | Ledger after | Recovered in |",
+        "| What was done | The run under fault | Ledger before | Ledger after | Left behind | Recovered in |",
         "| --- | --- | --- | --- | --- | --- |",
-        "| `kill -9` here | 2,000 | killed by SIGKILL | archive 1,200, OpenSearch 600, quarantine 3 | holds "
-        "| 12 s from the start of the recovering run |",
+        "| `kill -9` here | killed by SIGKILL | 1,200 + 3 of 2,000, OpenSearch 600: differs "
+        "| 1,990 + 10 of 2,000, OpenSearch 1,990: holds | nothing | 12 s from the start of the recovering run |",
     ]
 
 
@@ -52,7 +58,7 @@ def test_the_table_keeps_a_message_in_its_cell():
 
 
 def test_the_table_marks_a_failure():
-    assert "**[FAIL] kill: odd**" in report.table([replace(GOOD, problems=["odd"], after=None)])
+    assert "**FAILED: `kill -9` here: odd**" in report.table([replace(GOOD, problems=["odd"], after=None)])
 
 
 def test_outcomes_come_back_from_json_as_they_were(tmp_path):
@@ -72,5 +78,5 @@ def test_a_parameter_lists_scenarios_with_commas():
 
 
 def test_an_unknown_scenario_is_refused_with_the_known_ones():
-    with pytest.raises(SettingsError, match="No scenario nonsense: there are kill-before-archive-commit, "):
+    with pytest.raises(SettingsError, match="No scenario nonsense: there are kill-mid-bulk, "):
         report.choose(["nonsense"])

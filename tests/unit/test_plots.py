@@ -83,7 +83,7 @@ def test_a_difference_in_the_hot_window_is_named():
         lambda: plots.levels_over_time(pd.DataFrame(columns=["time", "level", "events"])),
         lambda: plots.errors_per_service(pd.DataFrame(columns=["service", "errors", "hosts"])),
         lambda: plots.hot_against_archive(days(), days(), hot_days=7),
-        lambda: plots.LivePicture(live=False, behind=lambda batch: 0).figure,
+        lambda: plots.LivePicture(live=False).figure,
     ],
     ids=["levels", "errors", "days", "live"],
 )
@@ -96,22 +96,18 @@ def test_nothing_to_show_is_said_in_words(figure):
 
 def test_the_live_picture_tells_speed_slowest_leg_and_backlog(monkeypatch):
     monkeypatch.setattr(plots, "display", lambda figure: None)
-    picture = plots.LivePicture(live=False, behind=lambda batch: 200 - 100 * batch.batch_id)
-    picture.update(batch(0))
-    picture.update(batch(1))
+    picture = plots.LivePicture(live=False)
+    picture.update(batch(0), 200)
+    picture.update(batch(1), 100)
     picture.show()
     titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
     assert titles == ["200 events, up to 20/s", "Most time goes to: hot", "100 waiting in Kafka"]
 
 
-def test_a_batch_does_not_fail_because_the_backlog_cannot_be_asked(monkeypatch):
+def test_a_backlog_that_could_not_be_asked_is_said_so(monkeypatch):
     monkeypatch.setattr(plots, "display", lambda figure: None)
-
-    def unreachable(batch):
-        raise ConnectionError
-
-    picture = plots.LivePicture(live=False, behind=unreachable)
-    picture.update(batch(0))
+    picture = plots.LivePicture(live=False)
+    picture.update(batch(0), None)
     picture.show()
     assert picture.figure.axes[2].get_title(loc="left") == "Kafka did not answer"
     assert math.isnan(picture.figure.axes[2].lines[0].get_ydata()[0])
@@ -125,9 +121,9 @@ def test_with_live_the_picture_is_displayed_once_and_updated_in_place(monkeypatc
             calls.append("update")
 
     monkeypatch.setattr(plots, "display", lambda figure, display_id: calls.append("display") or Handle())
-    picture = plots.LivePicture(live=True, behind=lambda batch: 0)
-    picture.update(batch(0))
-    picture.update(batch(1))
+    picture = plots.LivePicture(live=True)
+    picture.update(batch(0), 1)
+    picture.update(batch(1), 0)
     picture.show()
     assert calls == ["display", "update", "update"]
 

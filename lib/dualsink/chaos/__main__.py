@@ -26,7 +26,7 @@ def main() -> int:
         names = report.choose(options.only)
         files = options.params.split(",") if options.params else params_files(options.env)
         settings = Settings.load(files, dict(options.param))
-        with standing(settings, options.seed) as world:
+        with standing(settings) as world:
             outcomes = report.run(world, names)
     except DualsinkError as error:
         print(error, file=sys.stderr)
@@ -38,10 +38,10 @@ def main() -> int:
 
 
 @contextmanager
-def standing(settings: Settings, seed: int) -> Iterator[World]:
+def standing(settings: Settings) -> Iterator[World]:
     """A world on the local servers of an environment; those that had to be started are stopped at the end.
 
-    Raises SettingsError for external servers: they are nobody's to break.
+    Raises SettingsError for external servers.
     """
     servers = LocalServers(settings, say=lambda line: None)
     started = servers.up()
@@ -49,7 +49,7 @@ def standing(settings: Settings, seed: int) -> Iterator[World]:
         export_credentials(settings)
         spark = spark_session(settings, "chaos")
         try:
-            yield World(spark, servers, settings.data_path / "chaos", seed)
+            yield World.of(spark, settings)
         finally:
             spark.stop()
     finally:
@@ -61,7 +61,6 @@ def _options() -> argparse.Namespace:
         "python -m dualsink.chaos", description=__doc__, epilog=f"Scenarios: {', '.join(SCENARIOS)}"
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these scenarios; default: all")
-    parser.add_argument("--seed", type=int, default=7, help="of the events and of the random moments")
     parser.add_argument("--env", default="local", metavar="NAME|PATH", help="environment whose local servers are used")
     parser.add_argument("--params", default="", metavar="FILE[,FILE]", help="params files instead of --env")
     parser.add_argument("-p", "--param", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))

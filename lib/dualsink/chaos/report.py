@@ -9,12 +9,14 @@ from typing import Any
 
 import orjson
 
+from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.chaos.registry import SCENARIOS
-from dualsink.chaos.world import Counts, Outcome, World
+from dualsink.chaos.world import World
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.results import write_json
 
 _HEAD = ("What was done", "The run under fault", "Ledger before", "Ledger after", "Left behind", "Recovered in")
+_NONE = "not taken"
 
 
 def listed(text: str) -> list[str]:
@@ -43,8 +45,8 @@ def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = pr
 
 def line(outcome: Outcome) -> str:
     """One outcome in one line: both ledgers, what was left behind, the seconds, and what should not have been."""
-    before, after, left = _ledger(outcome.before), _ledger(outcome.after), _left(outcome)
-    told = f"{outcome.scenario}: before {before}; after {after}; left behind: {left}; {_seconds(outcome)}"
+    ledgers = f"before {outcome.before or _NONE}; after {outcome.after or _NONE}"
+    told = f"{outcome.scenario}: {ledgers}; left behind: {_left(outcome)}; {_seconds(outcome)}"
     return f"[OK] {told}" if outcome.ok else f"[FAIL] {'; '.join([told, *outcome.problems])}"
 
 
@@ -75,19 +77,12 @@ def _row(outcome: Outcome) -> list[str]:
     cells = [
         outcome.done if outcome.ok else f"**FAILED: {outcome.done}: {'; '.join(outcome.problems)}**",
         _shortened(outcome.first_end),
-        _ledger(outcome.before),
-        _ledger(outcome.after),
+        str(outcome.before or _NONE),
+        str(outcome.after or _NONE),
         _left(outcome),
         _seconds(outcome),
     ]
     return [cell.replace("|", "\\|").replace("\n", " ") for cell in cells]
-
-
-def _ledger(counts: Counts | None) -> str:
-    if counts is None:
-        return "not taken"
-    held = f"{counts.archive:,} + {counts.quarantine:,} of {counts.kafka:,}, OpenSearch {counts.opensearch:,}"
-    return f"{held}: {'holds' if counts.holds else 'differs'}"
 
 
 def _left(outcome: Outcome) -> str:

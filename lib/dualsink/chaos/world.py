@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -19,8 +19,9 @@ from pyspark.sql import SparkSession
 from dualsink import checks, cleanup, generator, kafka, ledger, search, stream
 from dualsink.chaos.child import Driver, End
 from dualsink.chaos.driver import Plan
+from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.chaos.proxy import Exchange, Proxy, Rule
-from dualsink.errors import PlatformError
+from dualsink.errors import PlatformError, SettingsError
 from dualsink.generator import Record
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
@@ -32,49 +33,6 @@ START, FAULT, BACK = "start of the recovering run", "the fault", "end of the fau
 
 
 @dataclass(frozen=True)
-class Counts:
-    """A ledger in five numbers."""
-
-    kafka: int
-    archive: int
-    quarantine: int
-    opensearch: int
-    holds: bool
-
-    @classmethod
-    def of(cls, book: ledger.Ledger) -> "Counts":
-        """The sums of a ledger."""
-        partitions = [
-            sum(getattr(line, name) for line in book.partitions) for name in ("kafka", "archive", "quarantine")
-        ]
-        return cls(*partitions, sum(line.opensearch for line in book.days), book.holds)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a scenario showed. `before` is the ledger after the fault, `after` the one after recovery.
-
-    `seconds_to_recover` runs from `measured_from` to a ledger that holds. `problems` lists what should not have been.
-    """
-
-    scenario: str
-    done: str
-    first_end: str
-    before: Counts | None
-    after: Counts | None
-    seconds_to_recover: float | None
-    measured_from: str
-    events: int
-    orphans: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the ledger holds, no process was left, and all went as it should."""
-        return bool(self.after and self.after.holds) and not self.orphans and not self.problems
-
-
-@dataclass(frozen=True)
 class World:
     """Running servers and the session that sets up and takes ledgers; `folder` receives the drivers' logs."""
 
@@ -82,6 +40,16 @@ class World:
     servers: LocalServers
     folder: Path
     seed: int = 7
+
+    @classmethod
+    def of(cls, spark: SparkSession, settings: Settings) -> "World":
+        """The world of an environment. Raises SettingsError for external servers: they are nobody's to break."""
+        if settings.servers == "external":
+            raise SettingsError(
+                "servers is external: chaos breaks servers, and those of this environment are not ours."
+            )
+        servers = LocalServers(settings, say=lambda line: None)
+        return cls(spark, servers, settings.data_path / "chaos", settings.chaos_seed)
 
     @property
     def settings(self) -> Settings:
