@@ -60,11 +60,11 @@ class Driver:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def await_file(self, name: str, patience: float = 120) -> None:
+    def await_file(self, name: str, patience: float = 300) -> None:
         """Wait until the driver announced a point. Raises PlatformError where it ended before, or in vain."""
         self._await((self.folder / name).exists, f"to announce {name!r}", patience)
 
-    def await_batches(self, count: int, patience: float = 120) -> None:
+    def await_batches(self, count: int, patience: float = 300) -> None:
         """Wait until the driver has done a number of batches. Raises PlatformError likewise."""
         self._await(lambda: len(list(self.folder.glob("done-*"))) >= count, f"{count} batches", patience)
 
@@ -113,7 +113,7 @@ class Driver:
                 if chosen(process):
                     process.kill()
 
-    def end(self, patience: float = 180) -> End:
+    def end(self, patience: float = 400) -> End:
         """Wait for the end. A driver that does not end in time is killed, and PlatformError raised."""
         try:
             status = self._process.wait(patience)
