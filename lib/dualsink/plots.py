@@ -319,7 +319,7 @@ def _draw_stores(axes: Axes, names: list[str], before: list[Counts | None]) -> N
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("of the records in Kafka")
     _title(axes, "Under the fault: what each store held")
-    axes.legend(loc="lower left", fontsize=9)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
 
 
 # -- common --------------------------------------------------------------------------------------------
