@@ -124,15 +124,17 @@ def replay(settings: Settings, say: Say, start: str, end: str) -> Outcome:
     """Put a range of the topic through both sinks again."""
     with session(settings) as spark:
         result = recovery.replay(spark, settings, start, end)
-    repaired = f"{result['archive_repaired']:,} added to the archive, {result['hot_repaired']:,} to OpenSearch"
-    return result, f"{result['events']:,} events replayed: {repaired}"
+    stores = {"archive_repaired": "the archive", "quarantine_repaired": "the quarantine", "hot_repaired": "OpenSearch"}
+    added = [f"{result[name]:,} added to {store}" for name, store in stores.items() if result[name]]
+    return result, f"{result['events']:,} records replayed: {', '.join(added) or 'nothing was missing'}"
 
 
 def repair(settings: Settings, say: Say) -> Outcome:
     """Make the hot tier equal to the archive."""
     with session(settings) as spark:
         result = recovery.repair(spark, settings)
-    return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted"
+    refused = f", {result['refused']:,} refused by OpenSearch" if result["refused"] else ""
+    return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted{refused}"
 
 
 def retention(settings: Settings, say: Say) -> Outcome:
