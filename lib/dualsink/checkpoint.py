@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,9 +91,15 @@ class Checkpoint:
             time.sleep(0.5)
 
     def remove(self) -> bool:
-        """Delete the folder; False where no stream had claimed it (taking the lock makes the folder)."""
+        """Delete the folder, at once and whole; False where no stream had claimed it (taking the lock makes it).
+
+        A run that begins afterwards reads every record anew.
+        """
         existed = self._owner.is_file()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.exists():
+            aside = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-removed-", dir=self.path.parent))
+            self.path.rename(aside / self.path.name)
+            shutil.rmtree(aside, ignore_errors=True)
         return existed
 
 
