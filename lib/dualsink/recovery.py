@@ -77,7 +77,8 @@ def _mark_resolved(spark: SparkSession, settings: Settings, good: DataFrame, ref
     schema = "topic string, partition int, offset long, kafka_timestamp timestamp"
     still = spark.createDataFrame(refused, schema).withColumn("stage", F.lit(quarantine.HOT))
     done = good.select(*_STAGED).join(F.broadcast(still), list(_STAGED), "left_anti").distinct()
-    done.createOrReplaceTempView("dualsink_resolved")
+    # A checkpoint: Spark 4.1 cannot plan a merge whose source reads its own target.
+    done.localCheckpoint().createOrReplaceTempView("dualsink_resolved")
     same = " AND ".join(f"q.{name} = r.{name}" for name in _STAGED)
     spark.sql(f"""
         MERGE INTO {settings.quarantine_table} q USING dualsink_resolved r
