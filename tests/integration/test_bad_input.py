@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from pyspark.sql import Row, SparkSession
 
 from corpus import CASES, KAFKA_TIMESTAMP, Case, unexpected
-from dualsink import checks, ledger, search, stream
+from dualsink import checks, kafka, ledger, search, stream
 from dualsink.documents import document_id, is_hot
 from dualsink.settings import Settings
 
@@ -42,7 +42,9 @@ def sent(spark: SparkSession, local: Settings, tmp_path_factory: pytest.TempPath
     folders = {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder / "runs")}
     settings = local.model_copy(update=names | folders | {"kafka_partitions": 2, "max_offsets_per_trigger": 150})
     checks.create_all(spark, settings)
-    cases = _send(settings)
+    cases = _send(settings, [case for case in CASES if case.payload is not None or case.key is not None])
+    (nothing,) = [case for case in CASES if case not in cases.values()]
+    cases[_send_nothing(spark, settings)] = nothing
     totals = stream.run(spark, settings)
     archive = _rows(spark, settings.archive_table, "unix_micros(timestamp) AS micros", "*")
     quarantine = spark.table(settings.quarantine_table)
@@ -50,8 +52,8 @@ def sent(spark: SparkSession, local: Settings, tmp_path_factory: pytest.TempPath
     return Sent(settings, cases, totals, archive, refused["parse"], refused["hot"], _indexed(settings, archive))
 
 
-def _send(settings: Settings) -> dict[Place, Case]:
-    """Send every case, received at the corpus's own time."""
+def _send(settings: Settings, cases: list[Case]) -> dict[Place, Case]:
+    """Send cases, received at the corpus's own time."""
     producer = KafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers, max_request_size=settings.kafka_max_message_bytes
     )
@@ -60,10 +62,19 @@ def _send(settings: Settings) -> dict[Place, Case]:
             producer.send(
                 settings.kafka_topic, case.payload, case.key, partition=i % 2, timestamp_ms=KAFKA_TIMESTAMP // 1000
             )
-            for i, case in enumerate(CASES)
+            for i, case in enumerate(cases)
         ]
         done = [send.get(120) for send in sends]
-    return {(each.partition, each.offset): case for each, case in zip(done, CASES, strict=True)}
+    return {(each.partition, each.offset): case for each, case in zip(done, cases, strict=True)}
+
+
+def _send_nothing(spark: SparkSession, settings: Settings) -> Place:
+    """Send a record without key and value, which kafka-python refuses to send and the Java client does not."""
+    _, end = kafka.watermarks(settings)[0]
+    row = spark.createDataFrame([(settings.kafka_topic, 0)], "topic string, partition int")
+    nothing = row.selectExpr("topic", "partition", "CAST(NULL AS BINARY) AS key", "CAST(NULL AS BINARY) AS value")
+    nothing.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers).save()
+    return 0, end
 
 
 def _rows(spark: SparkSession, table: str, *columns: str) -> dict[Place, Row]:

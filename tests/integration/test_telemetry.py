@@ -61,7 +61,7 @@ def test_every_batch_is_a_line_with_run_batch_events_refusals_seconds_lag_and_fr
     assert refused == {reason: sum(line["refused"].get(reason, 0) for line in found) for reason in refused}
     assert all(line["seconds"] and min(line["seconds"].values()) >= 0 for line in found)
     assert all(line["retries"] == 0 for line in found)
-    assert all(0 <= age < 3600 for line in found for age in line["freshness_seconds"].values())
+    assert all(0 <= age < 3 * 3600 for line in found for age in line["freshness_seconds"].values())
     assert all(line["freshness_seconds"].keys() == {"archive", "opensearch"} for line in found)
 
 

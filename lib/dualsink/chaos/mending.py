@@ -11,7 +11,7 @@ from dualsink.chaos.kills import KILLED
 from dualsink.chaos.proxy import Rule
 from dualsink.chaos.world import BULK, START, Scenario, Trial
 from dualsink.settings import Settings
-from dualsink.tables import QUARANTINE_COLUMNS
+from dualsink.tables import COORDINATES, QUARANTINE_COLUMNS
 
 _FEW, _SMALL_REQUEST = 200, 100
 _ALL = "replay --from 0 --to 1000000"
@@ -60,15 +60,20 @@ def repair_killed(trial: Trial) -> None:
 
 
 def hold_back(spark: SparkSession, settings: Settings, below: int) -> None:
-    """Move the records below an offset (of every partition) to the quarantine, as if an older parser refused them."""
-    refused = _records(spark, settings, below).withColumns(
-        {
-            "stage": F.lit(quarantine.PARSE),
-            "reason": F.lit("wrong_type"),
-            "detail": F.lit("an older parser said so"),
-            "quarantined_at": F.current_timestamp(),
-            "resolved_at": F.lit(None).cast("timestamp"),
-        }
+    """Move the events below an offset (of every partition) to the quarantine, as if an older parser refused them."""
+    archived = spark.table(settings.archive_table).select(*COORDINATES)
+    refused = (
+        _records(spark, settings, below)
+        .join(archived, list(COORDINATES), "left_semi")
+        .withColumns(
+            {
+                "stage": F.lit(quarantine.PARSE),
+                "reason": F.lit("wrong_type"),
+                "detail": F.lit("an older parser said so"),
+                "quarantined_at": F.current_timestamp(),
+                "resolved_at": F.lit(None).cast("timestamp"),
+            }
+        )
     )
     refused.select(*QUARANTINE_COLUMNS).writeTo(settings.quarantine_table).append()
     forget(spark, settings, below)
