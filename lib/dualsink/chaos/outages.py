@@ -147,7 +147,7 @@ def nessie_killed(trial: Trial) -> None:
     trial.produce()
     end = trial.run(**trial.on_commit(_kill(trial, "nessie"), skip=1))
     trial.servers.start("nessie")
-    trial.broken(end, "No answer from Nessie")
+    trial.broken(end, "was not confirmed")
     trial.recover()
 
 
@@ -169,7 +169,7 @@ def s3_killed(trial: Trial) -> None:
     put = Rule(r"PUT .*/data/.*\.parquet", _kill(trial, "s3"), skip=2, limit=1)
     end = trial.run(**trial.proxied("s3_endpoint", put))
     trial.servers.start("s3")
-    trial.broken(end, "No answer from S3")
+    trial.broken(end, "The storage did not take")
     trial.recover()
 
 
@@ -201,15 +201,15 @@ def _kill(trial: Trial, name: str):
 
 
 SCENARIOS = [
-    Scenario("opensearch-killed", "OpenSearch killed mid-batch and restarted", opensearch_killed),
-    Scenario("opensearch-down", "OpenSearch down for longer than the retry deadline", opensearch_down),
+    Scenario("opensearch-killed", "OpenSearch killed mid-batch and restarted", opensearch_killed, alone=True),
+    Scenario("opensearch-down", "OpenSearch down for longer than the retry deadline", opensearch_down, alone=True),
     Scenario("opensearch-busy", "OpenSearch answers 429 for a while", opensearch_busy),
     Scenario("item-refused", "one document refused for its mapping", item_refused),
     Scenario("wrong-credentials", "wrong credentials for OpenSearch", wrong_credentials),
-    Scenario("flood-stage", "OpenSearch blocks its indices: disk flood stage", flood_stage),
-    Scenario("kafka-killed", "Kafka broker killed mid-batch and restarted", kafka_killed),
-    Scenario("nessie-killed", "Nessie killed during the commit", nessie_killed),
+    Scenario("flood-stage", "OpenSearch blocks its indices: disk flood stage", flood_stage, alone=True),
+    Scenario("kafka-killed", "Kafka broker killed mid-batch and restarted", kafka_killed, alone=True),
+    Scenario("nessie-killed", "Nessie killed during the commit", nessie_killed, alone=True),
     Scenario("answer-lost", "the commit done, its answer lost", answer_lost),
-    Scenario("s3-killed", "S3 killed during the write", s3_killed),
+    Scenario("s3-killed", "S3 killed during the write", s3_killed, alone=True),
     Scenario("foreign-commit", "a foreign commit to the table during the batch", foreign_commit),
 ]

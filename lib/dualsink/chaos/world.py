@@ -29,7 +29,7 @@ from dualsink.settings import Settings
 EVENTS = 2_000
 COMMIT, BULK = r"POST .*/history/commit", r"POST /_bulk"
 BATCH = 1_200
-START, FAULT, BACK = "start of the recovering run", "the fault", "end of the fault"
+START, FAULT, BACK = "start of the recovering run", "fault", "end of the fault"
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,15 @@ class World:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to break the pipeline: `act` breaks and mends a trial; calling the scenario does all around it."""
+    """One way to break the pipeline: `act` breaks and mends a trial; calling the scenario does all around it.
+
+    `alone`: it harms every pipeline on the servers, not just its own.
+    """
 
     name: str
     done: str
     act: Callable[["Trial"], None]
+    alone: bool = False
 
     def __call__(self, world: World) -> Outcome:
         """Set up, break, mend, restore the servers, clean up. What goes wrong is in the outcome, not raised."""
