@@ -22,7 +22,7 @@ commands
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file
   -p NAME VALUE      set one parameter; repeatable
-  --stages 01,03     only these stages
+  --stages 01,03     only these stages; without it 01 to 05, 06_chaos only when named
   --run-id ID        name of the folder in runs/
   --keep-servers     leave the servers running afterwards
 `./run_all.sh COMMAND --help` shows the options of the others.

@@ -6,7 +6,7 @@ that the JSON text must hold, `has` names attributes that must be there. The tim
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 KAFKA_TIMESTAMP = 1_795_478_400_000_000
@@ -29,6 +29,15 @@ class Case(NamedTuple):
     def payload(self) -> bytes | None:
         """The record's value."""
         return self.value() if callable(self.value) else self.value
+
+
+def unexpected(case: Case, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a typed event (timestamp in µs) that are not what the case expects; empty where all are."""
+    wanted = dict(case.expect)
+    attributes = json.loads(event["attributes"]) if event["attributes"] else None
+    found = {name: attributes if name == "attributes" else event[name] for name in wanted if name != "has"}
+    missing = set(wanted.pop("has", ())) - set(attributes or ())
+    return {name: value for name, value in found.items() if value != wanted[name]} | dict.fromkeys(missing)
 
 
 def record(**fields: Any) -> bytes:

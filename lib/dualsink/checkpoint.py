@@ -3,14 +3,16 @@
 import json
 import os
 import shutil
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from dualsink.errors import CheckpointError
+from dualsink.failures import GONE
 
 _WAY_OUT = (
     "To start over, move {path} away and run again: every record of the topic is read anew, and only those that the "
@@ -74,7 +76,8 @@ class Checkpoint:
             file.writeBytes(f"{jvm.java.lang.ProcessHandle.current().pid()}")
             yield
         finally:
-            file.close()
+            with suppress(*GONE):
+                file.close()
 
     def _acquire(self, channel, patience: float) -> None:
         deadline = time.monotonic() + patience
@@ -88,9 +91,15 @@ class Checkpoint:
             time.sleep(0.5)
 
     def remove(self) -> bool:
-        """Delete the folder; False where no stream had claimed it (taking the lock makes the folder)."""
+        """Delete the folder, at once and whole; False where no stream had claimed it (taking the lock makes it).
+
+        A run that begins afterwards reads every record anew.
+        """
         existed = self._owner.is_file()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.exists():
+            aside = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-removed-", dir=self.path.parent))
+            self.path.rename(aside / self.path.name)
+            shutil.rmtree(aside, ignore_errors=True)
         return existed
 
 

@@ -1,6 +1,7 @@
 """Setting up: is every server there and of a known version, and does everything exist that the stream needs?"""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -29,13 +30,15 @@ class Check:
 
 def check_services(spark: SparkSession, settings: Settings) -> list[Check]:
     """Try Spark, Kafka, OpenSearch, Nessie and S3; never raises for a server that does not answer."""
-    return [
-        _try("Spark", lambda: f"{spark.version}, Java {spark.sparkContext._jvm.System.getProperty('java.version')}"),
-        _try("Kafka", lambda: _kafka(settings)),
-        _try("OpenSearch", lambda: _opensearch(settings)),
-        _try("Nessie", lambda: _nessie(settings)),
-        _try("S3", lambda: _s3(settings)),
-    ]
+    java = spark.sparkContext._jvm.System.getProperty("java.version")
+    return [Check("Spark", True, f"{spark.version}, Java {java}"), *check_servers(settings)]
+
+
+def check_servers(settings: Settings) -> list[Check]:
+    """Try Kafka, OpenSearch, Nessie and S3, side by side; likewise."""
+    attempts = {"Kafka": _kafka, "OpenSearch": _opensearch, "Nessie": _nessie, "S3": _s3}
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return list(pool.map(lambda name: _try(name, lambda: attempts[name](settings)), attempts))
 
 
 def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:

@@ -10,19 +10,22 @@ from dualsink.settings import Settings
 
 
 def remove_all(spark: SparkSession, settings: Settings) -> list[str]:
-    """Remove tables (purged), topic, day indices, template, policy and checkpoint; returns what was removed.
+    """Remove checkpoint, day indices, template, policy, tables (purged) and topic; returns what was removed.
 
-    The checkpoint is locked first, so that no running stream loses its stores. Raises CheckpointError if one runs.
+    The checkpoint goes first and the topic last: killed in between, the next run of the stream brings back from the
+    topic what had gone. Raises CheckpointError if a stream runs.
     """
     checkpoint = Checkpoint(settings.checkpoint_path)
     with checkpoint.locked(spark):
-        removed = [f"table {name} (purged)" for name in tables.drop_tables(spark, settings)]
-        if kafka.drop_topic(settings):
-            removed.append(f"topic {settings.kafka_topic}")
+        removed = [f"checkpoint {checkpoint.path}"] if checkpoint.remove() else []
+    # The folder is new: a stream that began in between keeps what it needs.
+    with checkpoint.locked(spark):
         with closing(search.connect(settings)) as client:
             if retention.drop_policy(client, settings):
                 removed.append(f"policy {retention.policy_id(settings)}")
             removed += [f"index {name}" for name in search.drop_all(client, settings)]
-        if checkpoint.remove():
-            removed.append(f"checkpoint {checkpoint.path}")
+        removed += [f"table {name} (purged)" for name in tables.drop_tables(spark, settings)]
+        if kafka.drop_topic(settings):
+            removed.append(f"topic {settings.kafka_topic}")
+        checkpoint.remove()
     return removed

@@ -101,7 +101,7 @@ def run(
     context: typer.Context,
     env: Env = "local",
     param: Param = None,
-    stages: Annotated[str, typer.Option(help="Only these, for example 01,03 or 02_produce.")] = "",
+    stages: Annotated[str, typer.Option(help="Only these, for example 01,03 or 06_chaos; default: 01 to 05.")] = "",
     run_id: Annotated[str, typer.Option(help="Name of the folder in runs/; default: time and environment.")] = "",
     keep_servers: Annotated[bool, typer.Option("--keep-servers", help="Leave the servers running.")] = False,
 ) -> None:
@@ -244,7 +244,7 @@ def validate(context: typer.Context, env: Env = "local", param: Param = None, pa
 
 @app.command()
 def redrive(context: typer.Context, env: Env = "local", param: Param = None, params: Params = "") -> None:
-    """Parse the quarantine again with today's code."""
+    """Parse the quarantine again with today's code: what is good now reaches both stores once, the rest stays."""
     _job(context, "redrive", env, param, params)
 
 
@@ -257,13 +257,13 @@ def replay(
     param: Param = None,
     params: Params = "",
 ) -> None:
-    """Put a range of the topic through both sinks again; only what is missing is added."""
+    """Put a range of the topic through both sinks again; only what is missing is added, and told."""
     _job(context, "replay", env, param, params, start, end)
 
 
 @app.command()
 def repair(context: typer.Context, env: Env = "local", param: Param = None, params: Params = "") -> None:
-    """Make OpenSearch equal to the archive where the ledger found a difference."""
+    """Make OpenSearch equal to the archive on days where the ledger differs: documents are written and deleted."""
     _job(context, "repair", env, param, params)
 
 

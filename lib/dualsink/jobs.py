@@ -1,12 +1,12 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from dualsink import checks, cleanup, kafka, ledger, queries, recovery, search, source, stream
+from dualsink import checks, cleanup, failures, kafka, ledger, queries, recovery, search, source, stream
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
 from dualsink.errors import PlatformError
@@ -22,13 +22,22 @@ Outcome = tuple[dict[str, Any], str]
 def session(settings: Settings) -> Iterator[SparkSession]:
     """A Spark session for one job, and the local servers' keys where they are needed.
 
-    Raises PlatformError where a local server does not run.
+    Raises PlatformError where a local server does not run, or the JVM ends; ServiceUnavailable for a silent server.
     """
     require_servers(settings)
     spark = spark_session(settings)
     try:
         yield spark
-    finally:
+    except (KeyboardInterrupt, SystemExit):
+        raise  # Perhaps out of a call to the JVM, which then obeys no other (see interrupts): it ends with this one.
+    except Exception as error:
+        _stop(spark)
+        raise failures.explained(error, settings) from None
+    _stop(spark)
+
+
+def _stop(spark: SparkSession) -> None:
+    with suppress(*failures.GONE):
         spark.stop()
 
 
@@ -70,7 +79,7 @@ def produce(settings: Settings, say: Say) -> Outcome:
 def run_stream(settings: Settings, say: Say) -> Outcome:
     """Write what the topic holds to both stores."""
 
-    def tell(batch: BatchReport) -> None:
+    def tell(batch: BatchReport, waiting: int | None) -> None:
         say(f"batch {batch.batch_id}: {batch.events:,} events, {batch.archived:,} archived, {batch.created:,} indexed")
 
     with session(settings) as spark:
@@ -115,15 +124,17 @@ def replay(settings: Settings, say: Say, start: str, end: str) -> Outcome:
     """Put a range of the topic through both sinks again."""
     with session(settings) as spark:
         result = recovery.replay(spark, settings, start, end)
-    repaired = f"{result['archive_repaired']:,} added to the archive, {result['hot_repaired']:,} to OpenSearch"
-    return result, f"{result['events']:,} events replayed: {repaired}"
+    stores = {"archive_repaired": "the archive", "quarantine_repaired": "the quarantine", "hot_repaired": "OpenSearch"}
+    added = [f"{result[name]:,} added to {store}" for name, store in stores.items() if result[name]]
+    return result, f"{result['events']:,} records replayed: {', '.join(added) or 'nothing was missing'}"
 
 
 def repair(settings: Settings, say: Say) -> Outcome:
     """Make the hot tier equal to the archive."""
     with session(settings) as spark:
         result = recovery.repair(spark, settings)
-    return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted"
+    refused = f", {result['refused']:,} refused by OpenSearch" if result["refused"] else ""
+    return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted{refused}"
 
 
 def retention(settings: Settings, say: Say) -> Outcome:

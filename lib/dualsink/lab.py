@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dualsink.runner import find_notebooks, servers, unhurried
+from dualsink.runner import all_notebooks, servers, unhurried
 from dualsink.settings import Settings, project_root
 
 
@@ -38,7 +38,7 @@ def notebooks(settings: Settings) -> Path:
     if not differing(settings):
         return project_root() / "notebooks"
     folder = settings.runs_path / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-lab-{settings.environment[:12]}"
-    for notebook in find_notebooks([]):
+    for notebook in all_notebooks():
         _copy(notebook, folder / notebook.name, settings)
     return folder
 

@@ -9,20 +9,20 @@ Each side is summed up as a count and an order-free digest (the sum of a 64-bit 
 sums differ are the sides joined to name the coordinates.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import orjson
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import kafka, quarantine, search
 from dualsink.errors import LedgerMismatch
 from dualsink.settings import Settings
+from dualsink.shapes import dump_json
 from dualsink.tables import COORDINATES, EVENT_COLUMNS
 
 NAMED_AT_MOST = 20
@@ -208,15 +208,26 @@ def _archive_against_hot(spark: SparkSession, settings: Settings) -> tuple[list[
 def hot_differences(spark: SparkSession, settings: Settings, days: Sequence[str]) -> DataFrame:
     """Records of the given event days in which the stores differ: coordinates, `archived`, `index` and `id`.
 
-    `archived` is true where the archive has the record; `index` and `id` name the document where there is one.
+    `archived` is true where the archive's row says what the document must be, false for a document that must go: the
+    archive has no such record, or it stands under another id or in another index than its coordinates and day say.
+    `index` and `id` name the document where there is one.
     """
     first_day, refusals = _first_hot_day(settings), _hot_refusals(spark, settings)
     on_days = F.col("day").cast("string").isin(list(days))
     rows = _archive_events(spark, settings, first_day).where(on_days).join(F.broadcast(refusals), _KEY, "left_anti")
     found = _opensearch_events(spark, settings, first_day).where(on_days)
     found = found.join(F.broadcast(refusals), _KEY, "left_anti").withColumnRenamed("digest", "other")
-    joined = rows.join(found.drop("day"), _KEY, "full_outer")
-    return joined.where("NOT digest <=> other").select(*_KEY, F.expr("digest IS NOT NULL AS archived"), "index", "id")
+    found = found.withColumn("in_place", _in_place(settings.opensearch_index))
+    joined = rows.join(found.where("in_place").drop("day"), _KEY, "full_outer").where("NOT digest <=> other")
+    apart = joined.select(*_KEY, F.expr("digest IS NOT NULL AS archived"), "index", "id")
+    return apart.unionAll(found.where("NOT in_place").select(*_KEY, F.lit(False), "index", "id"))
+
+
+def _in_place(alias: str) -> Column:
+    """Whether a document's id and index are those of its coordinates and day (see `documents`)."""
+    name = F.format_string("%s-%d-%019d-%d", "topic", "partition", "offset", F.unix_millis("kafka_timestamp"))
+    index = F.format_string(f"{alias}-%s", F.date_format("day", "yyyy.MM.dd"))
+    return name.eqNullSafe(F.col("id")) & index.eqNullSafe(F.col("index"))
 
 
 def _first_hot_day(settings: Settings) -> date:
@@ -251,9 +262,12 @@ def _opensearch_events(spark: SparkSession, settings: Settings, first_day: date)
             for piece in batch.to_pylist():
                 yield from _read_slice(settings, **piece)
 
-    return _digested(work.mapInArrow(fetch, schema), "index", "id")
+    found = _digested(work.mapInArrow(fetch, schema), "index", "id")
+    # A document without a time is a difference of its index's day.
+    return found.withColumn("day", F.coalesce("day", F.to_date(F.right("index", F.lit(10)), "yyyy.MM.dd")))
 
 
+_UTC = pa.timestamp("us", tz="UTC")
 _DOCUMENT_DDL = {
     "index": "string",
     "id": "string",
@@ -263,34 +277,42 @@ _DOCUMENT_DDL = {
     "kafka_timestamp": "timestamp",
     **{name: "timestamp" if name == "timestamp" else "string" for name in EVENT_COLUMNS},
 }
+_ARROW = {"string": pa.string(), "int": pa.int32(), "long": pa.int64(), "timestamp": _UTC}
+# How a document writes what a column holds otherwise.
+_READ: dict[str, Callable[[Any], Any]] = {
+    "kafka_timestamp": lambda milliseconds: milliseconds * 1000,
+    "timestamp": datetime.fromisoformat,
+    "attributes": lambda tree: dump_json(tree).decode(),
+}
 
 
 def _read_slice(settings: Settings, index: str, slice: int, slices: int) -> Iterator[pa.RecordBatch]:
     """All documents of one slice of an index as Arrow batches, through a point in time."""
-    with closing(search.connect(settings)) as client:
+    with closing(search.connect(settings, serializer=search.ExactSerializer())) as client:
         for page in search.scan(client, index, slice=slice, slices=slices, page=_PAGE):
             yield _document_batch(page)
 
 
 def _document_batch(hits: list[dict[str, Any]]) -> pa.RecordBatch:
-    utc, sources = pa.timestamp("us", tz="UTC"), [hit["_source"] for hit in hits]
-    columns: dict[str, pa.Array] = {
-        "index": pa.array([hit["_index"] for hit in hits], pa.string()),
-        "id": pa.array([hit["_id"] for hit in hits], pa.string()),
-        "topic": pa.array([s.get("topic") for s in sources], pa.string()),
-        "partition": pa.array([s.get("partition") for s in sources], pa.int32()),
-        "offset": pa.array([s.get("offset") for s in sources], pa.int64()),
-        "kafka_timestamp": pa.array([s["kafka_timestamp"] * 1000 for s in sources], pa.int64()).cast(utc),
-    }
-    for name in EVENT_COLUMNS:
-        values = [s.get(name) for s in sources]
-        if name == "timestamp":
-            columns[name] = pa.array([datetime.fromisoformat(v) for v in values], utc)
-        elif name == "attributes":
-            columns[name] = pa.array([None if v is None else orjson.dumps(v).decode() for v in values], pa.string())
-        else:
-            columns[name] = pa.array(values, pa.string())
+    documents = [hit["_source"] | {"index": hit["_index"], "id": hit["_id"]} for hit in hits]
+    columns = {name: _column(documents, name, _ARROW[kind]) for name, kind in _DOCUMENT_DDL.items()}
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _column(documents: list[dict[str, Any]], name: str, kind: pa.DataType) -> pa.Array:
+    values, read = [document.get(name) for document in documents], _READ.get(name)
+    try:
+        return pa.array([v if v is None else read(v) for v in values] if read else values, kind)
+    except (TypeError, ValueError):  # a value that no batch of ours wrote
+        return pa.array([_value(value, read, kind) for value in values], kind)
+
+
+def _value(value: Any, read: Callable[[Any], Any] | None, kind: pa.DataType) -> Any:
+    """A value, as text where it is not of its kind; None where it cannot be that either."""
+    try:
+        return pa.scalar(read(value) if read else value, kind).as_py()
+    except (TypeError, ValueError):
+        return str(value) if pa.types.is_string(kind) else None
 
 
 def _digested(rows: DataFrame, *more: str) -> DataFrame:
@@ -345,7 +367,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _named(rows: DataFrame, kind: str, store: str) -> list[Difference]:
     found = rows.select(*_KEY).orderBy(*_KEY).limit(NAMED_AT_MOST).collect()
-    return [
-        Difference(kind, store, r.topic, r.partition, r.offset, r.kafka_timestamp.replace(tzinfo=UTC).isoformat())
-        for r in found
-    ]
+    return [Difference(kind, store, r.topic, r.partition, r.offset, _iso(r.kafka_timestamp)) for r in found]
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.replace(tzinfo=UTC).isoformat() if moment else "no time"

@@ -1,10 +1,15 @@
-"""Processes that this one started: a notebook's kernel, its JVM, their helpers. None may stay behind."""
+"""Processes that this one started: a notebook's kernel, its JVM, their helpers. None may stay behind.
+
+Local servers do not count, which a notebook may have restarted: they have an owner of their own.
+"""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
+
+from dualsink.local.process import mark_of
 
 
 class Offspring:
@@ -25,7 +30,7 @@ class Offspring:
         """Give them `patience` seconds to end by themselves, then end them."""
         self._looked = 0.0
         self.look()
-        _, alive = psutil.wait_procs(self._seen, timeout=patience)
+        _, alive = psutil.wait_procs([each for each in self._seen if not mark_of(each)], timeout=patience)
         for send in (psutil.Process.terminate, psutil.Process.kill):
             for process in alive:
                 _quietly(send, process)

@@ -1,7 +1,7 @@
 """Pictures for the notebooks. Every function returns a matplotlib Figure, or a table to look at; times are UTC."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,11 @@ import pandas as pd
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pandas.io.formats.style import Styler
 
 from dualsink.batch import BatchReport
+from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.ledger import Ledger
 from dualsink.queries import ERRORS
 
@@ -118,19 +119,18 @@ class LivePicture:
     """Speed, seconds by leg and backlog of every batch.
 
     With `live`, the picture is shown at once and redrawn after each batch; else `show` draws it once at the end,
-    which is what a notebook run by papermill wants. `behind` gives the records that are still waiting after a batch.
+    which is what a notebook run by papermill wants.
     """
 
-    def __init__(self, live: bool, behind: Callable[[BatchReport], int]):
-        self._behind = behind
+    def __init__(self, live: bool):
         self._batches: list[tuple[BatchReport, float]] = []
         self.figure, self._axes = _figure(12, 3.6, panels=3)
         self._draw()
         self._handle = display(self.figure, display_id=True) if live else None
 
-    def update(self, batch: BatchReport) -> None:
-        """Take a batch in. May be called from any thread, as Spark does."""
-        self._batches.append((batch, self._waiting(batch)))
+    def update(self, batch: BatchReport, waiting: int | None) -> None:
+        """Take a batch in, and the records that wait after it (None: unknown). May be called from any thread."""
+        self._batches.append((batch, math.nan if waiting is None else waiting))
         if self._handle:
             self._draw()
             self._handle.update(self.figure)
@@ -140,12 +140,6 @@ class LivePicture:
         if self._handle is None:
             self._draw()
             display(self.figure)
-
-    def _waiting(self, batch: BatchReport) -> float:
-        try:
-            return self._behind(batch)
-        except Exception:
-            return math.nan  # Watching must not fail a batch.
 
     def _draw(self) -> None:
         for axes in self._axes:
@@ -262,6 +256,70 @@ def _coloured(rows: list[dict[str, Any]], caption: str) -> Styler:
 
 def _shortened(digest: str) -> str:
     return digest if len(digest) <= 10 else f"\N{HORIZONTAL ELLIPSIS}{digest[-9:]}"
+
+
+# -- chaos ---------------------------------------------------------------------------------------------
+
+
+def chaos_table(outcomes: Sequence[Outcome]) -> Styler:
+    """A row for each scenario: what was done, both ledgers, processes left behind, seconds. Rows say `holds`."""
+    rows = [
+        {
+            "what was done": outcome.done,
+            "the run under fault": outcome.first_end or "none",
+            "ledger before": str(outcome.before or "not taken"),
+            "ledger after": str(outcome.after or "not taken"),
+            "left behind": ", ".join(outcome.orphans) or "nothing",
+            "seconds to recover": outcome.seconds_to_recover,
+            "verdict": _verdict(outcome.ok),
+        }
+        for outcome in outcomes
+    ]
+    return _coloured(rows, "Ledgers: archive + quarantine of Kafka, OpenSearch").format(precision=1, thousands=",")
+
+
+def chaos_picture(outcomes: Sequence[Outcome]) -> Figure:
+    """Left what each store held of Kafka's records under the fault, right the seconds to a ledger that holds again."""
+    figure, (stores, clock) = _figure(12, 1.6 + 0.5 * max(len(outcomes), 2), panels=2)
+    if not outcomes:
+        return _nothing(figure, stores, "No scenario ran")
+    names = [outcome.scenario for outcome in outcomes]
+    _draw_stores(stores, names, [outcome.before for outcome in outcomes])
+    recovered = [outcome for outcome in outcomes if outcome.ok]
+    seconds = [outcome.seconds_to_recover or 0.0 for outcome in outcomes]
+    colours = [ARCHIVE_COLOUR if outcome.ok else LEVEL_COLOURS["ERROR"] for outcome in outcomes]
+    bars = clock.barh(names, seconds, color=colours)
+    clock.bar_label(
+        bars,
+        [f"{s:.0f} s" if o.ok else "not recovered" for s, o in zip(seconds, outcomes, strict=True)],
+        padding=4,
+        fontsize=10,
+    )
+    _title(clock, f"{len(recovered)} of {len(outcomes)} recovered, both stores agree")
+    clock.set_xlabel("seconds to a ledger that holds")
+    clock.margins(x=0.2)
+    clock.set_yticklabels([])
+    for axes in (stores, clock):
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _draw_stores(axes: Axes, names: list[str], before: list[Counts | None]) -> None:
+    """Shares of Kafka's records; a scenario without a ledger before has no bars."""
+    shares = {
+        "archive and quarantine": [(c.archive + c.quarantine) / max(c.kafka, 1) if c else 0 for c in before],
+        "OpenSearch": [c.opensearch / max(c.kafka, 1) if c else 0 for c in before],
+    }
+    places = range(len(names))
+    for i, (store, colour) in enumerate(zip(shares, (ARCHIVE_COLOUR, HOT_COLOUR), strict=True)):
+        axes.barh([y + 0.4 * i - 0.2 for y in places], shares[store], 0.38, color=colour, label=store)
+    axes.axvline(1, color="#333333", linewidth=1)
+    axes.set_yticks(list(places), names)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("of the records in Kafka")
+    _title(axes, "Under the fault: what each store held")
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
 
 
 # -- common --------------------------------------------------------------------------------------------

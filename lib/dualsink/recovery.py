@@ -23,6 +23,7 @@ from dualsink.errors import CheckpointError, LedgerMismatch, SettingsError
 from dualsink.events import Event, parse
 from dualsink.settings import Settings
 from dualsink.tables import COORDINATES, EVENT_COLUMNS, HELD
+from dualsink.task import Summary
 
 _STAGED = (*COORDINATES, "stage")
 
@@ -37,15 +38,20 @@ def redrive(spark: SparkSession, settings: Settings) -> dict[str, Any]:
     nothing. Raises CheckpointError while a stream runs on this table.
     """
     with Checkpoint(settings.checkpoint_path).locked(spark):
-        table = spark.table(settings.quarantine_table).where("resolved_at IS NULL")
-        waiting = table.where(F.col("topic") == settings.kafka_topic)
+        waiting = _waiting(spark, settings)
         before = waiting.count()
         good = waiting.where(_parses("value", "key", "kafka_timestamp"))
         ranges = archive.ranges_of(good)
         if ranges:
             _redrive(spark, settings, good, ranges)
-        after = waiting.count()
+        after = _waiting(spark, settings).count()
     return {"waiting": before, "resolved": before - after, "still_waiting": after}
+
+
+def _waiting(spark: SparkSession, settings: Settings) -> DataFrame:
+    """The unresolved rows of this topic, as of now: a table, once read, stays at its snapshot."""
+    table = spark.table(settings.quarantine_table).where("resolved_at IS NULL")
+    return table.where(F.col("topic") == settings.kafka_topic)
 
 
 @F.arrow_udf(BooleanType())
@@ -61,7 +67,8 @@ def _redrive(spark: SparkSession, settings: Settings, good: DataFrame, ranges: a
     held = archive.with_held(once, settings, ranges)
     # That they wait in the quarantine for want of a parser is what ends now.
     redriven = held.withColumn(HELD, F.array_remove(HELD, quarantine.PARSE))
-    found = store(redriven, settings)
+    # What OpenSearch refused before it may refuse again, all of it: here that tells nothing of the mapping.
+    found = store(redriven, settings.model_copy(update={"max_refused_share": 1.0}))
     _mark_resolved(spark, settings, good, found.hot_refused)
 
 
@@ -70,7 +77,8 @@ def _mark_resolved(spark: SparkSession, settings: Settings, good: DataFrame, ref
     schema = "topic string, partition int, offset long, kafka_timestamp timestamp"
     still = spark.createDataFrame(refused, schema).withColumn("stage", F.lit(quarantine.HOT))
     done = good.select(*_STAGED).join(F.broadcast(still), list(_STAGED), "left_anti").distinct()
-    done.createOrReplaceTempView("dualsink_resolved")
+    # A checkpoint: Spark 4.1 cannot plan a merge whose source reads its own target.
+    done.localCheckpoint().createOrReplaceTempView("dualsink_resolved")
     same = " AND ".join(f"q.{name} = r.{name}" for name in _STAGED)
     spark.sql(f"""
         MERGE INTO {settings.quarantine_table} q USING dualsink_resolved r
@@ -105,15 +113,20 @@ def replay(spark: SparkSession, settings: Settings, start: str, end: str) -> dic
         bounds = _bounds(settings, checkpoint, start, end)
         count = sum(bounds.end[p] - bounds.first[p] for p in bounds.end)
         if not count:
-            return {"events": 0, "archive_repaired": 0, "hot_repaired": 0, "already_there": 0}
+            return _replayed(Summary())
         records = by_coordinates(_slice(spark, settings, bounds))
         found = store(archive.with_held(records, settings, bounds.ranges(settings.kafka_topic)), settings)
-        return {
-            "events": found.events,
-            "archive_repaired": found.archived,
-            "hot_repaired": found.documents["created"],
-            "already_there": found.documents["existing"],
-        }
+        return _replayed(found)
+
+
+def _replayed(found: Summary) -> dict[str, int]:
+    return {
+        "events": found.events,
+        "archive_repaired": found.archived,
+        "quarantine_repaired": found.quarantined,
+        "hot_repaired": found.documents["created"],
+        "already_there": found.documents["existing"],
+    }
 
 
 def _bounds(settings: Settings, checkpoint: Checkpoint, start: str, end: str) -> Bounds:
@@ -123,14 +136,14 @@ def _bounds(settings: Settings, checkpoint: Checkpoint, start: str, end: str) ->
     marks = kafka.watermarks(settings)
     first, last = _offsets(settings, start, marks), _offsets(settings, end, marks)
     low = {p: max(first[p], marks[p][0]) for p in read}
-    high = {p: min(last[p], read[p]) for p in read}
+    high = {p: min(last[p], read[p], marks[p][1]) for p in read}
     kept = [p for p in read if low[p] < high[p]]
     return Bounds({p: low[p] for p in kept}, {p: high[p] for p in kept})
 
 
 def _offsets(settings: Settings, text: str, marks: Mapping[int, tuple[int, int]]) -> dict[int, int]:
     """The offset that a bound means in every partition; partitions it does not name are left out of the range."""
-    if text.isdigit():
+    if text.isdecimal():
         return dict.fromkeys(marks, int(text))
     try:
         if "-" in text:
@@ -178,15 +191,19 @@ def repair(spark: SparkSession, settings: Settings) -> dict[str, Any]:
             raise LedgerMismatch("The archive itself differs from Kafka; run `replay` first. Nothing was changed.")
         days = [line.day for line in book.days if not line.holds]
         if not days:
-            return {"days": [], "written": 0, "deleted": 0}
+            return {"days": [], "written": 0, "refused": 0, "deleted": 0}
         apart = ledger.hot_differences(spark, settings, days).persist()
         try:
-            return {"days": days, "written": _rewrite(spark, settings, apart), "deleted": _delete(settings, apart)}
+            # In this order: a document whose coordinates were changed may bear the id of one that is to be written.
+            deleted = _delete(settings, apart)
+            written, refused = _rewrite(spark, settings, apart)
         finally:
             apart.unpersist()
+        return {"days": days, "written": written, "refused": refused, "deleted": deleted}
 
 
-def _rewrite(spark: SparkSession, settings: Settings, apart: DataFrame) -> int:
+def _rewrite(spark: SparkSession, settings: Settings, apart: DataFrame) -> tuple[int, int]:
+    """Write documents from the archive; returns how many, and how many OpenSearch refused for good."""
     wanted = apart.where("archived").select(*COORDINATES)
     rows = spark.table(settings.archive_table).join(F.broadcast(wanted), list(COORDINATES), "left_semi")
 
@@ -195,9 +212,10 @@ def _rewrite(spark: SparkSession, settings: Settings, apart: DataFrame) -> int:
             writer = BulkWriter(client, hot.limits(settings))
             for batch in batches:
                 tally = writer.write(_overwriting_lines(batch, settings.opensearch_index))
-                yield pa.RecordBatch.from_pydict({"written": [tally.created]})
+                yield pa.RecordBatch.from_pydict({"written": [tally.created], "refused": [len(tally.refused)]})
 
-    return rows.mapInArrow(send, "written long").agg(F.sum("written")).first()[0] or 0
+    sums = rows.mapInArrow(send, "written long, refused long").agg(F.sum("written"), F.sum("refused")).first()
+    return sums[0] or 0, sums[1] or 0
 
 
 def _overwriting_lines(rows: pa.RecordBatch, alias: str) -> list[bytes]:

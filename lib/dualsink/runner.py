@@ -29,7 +29,7 @@ _LONGEST_ERROR = 15
 
 
 def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool = False, environment: str = "") -> int:
-    """Run stages (all for an empty list) and return the exit status: 0 only if every one and the ledger hold.
+    """Run stages (the usual ones for an empty list) and return the exit status: 0 only if all and the ledger hold.
 
     `environment` is what the user calls it, a name or a file, for the hints at the end.
 
@@ -46,19 +46,25 @@ def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool 
 
 
 def find_notebooks(stages: list[str]) -> list[Path]:
-    """The notebooks of the stages, all by default; a stage is named `03` or `03_stream`.
+    """The notebooks of the stages, by default all up to the ledger; a stage is named `03` or `03_stream`.
 
     Raises SettingsError listing the known stages.
     """
-    known = {file.stem: file for file in sorted((project_root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
-    if not known:
-        raise SettingsError(f"No notebooks in {project_root() / 'notebooks'}: run this in a checkout of dualsink.")
+    known = {file.stem: file for file in all_notebooks()}
     names = {name: stem for stem in known for name in (stem, stem[:2])}
     strange = [stage for stage in stages if stage not in names]
     if strange:
         raise SettingsError(f"No stage {', '.join(strange)}: there are {', '.join(known)}.")
-    chosen = {names[stage] for stage in stages} or set(known)
+    chosen = {names[stage] for stage in stages} or {stem for stem in known if stem <= results.LEDGER_STAGE}
     return [file for stem, file in known.items() if stem in chosen]
+
+
+def all_notebooks() -> list[Path]:
+    """Every notebook of the suite in order. Raises SettingsError where there is none."""
+    found = sorted((project_root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise SettingsError(f"No notebooks in {project_root() / 'notebooks'}: run this in a checkout of dualsink.")
+    return found
 
 
 def absolute(settings: Settings) -> Settings:

@@ -6,9 +6,11 @@ from typing import Any
 
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import NotFoundError
+from opensearchpy.serializer import JSONSerializer
 
 from dualsink.errors import ShapeMismatch
 from dualsink.settings import Settings
+from dualsink.shapes import read_exactly
 
 KEYWORD = {"type": "keyword", "ignore_above": 8191}
 # Explicit and strict: an unknown field is the parser's to keep in `attributes`, never the mapping's to guess.
@@ -33,7 +35,14 @@ MAPPING = {
 }
 
 
-def connect(settings: Settings, timeout: float = 60) -> OpenSearch:
+class ExactSerializer(JSONSerializer):
+    """Reads answers so that `shapes.dump_json` writes their numbers as they stand in the documents."""
+
+    def loads(self, s: Any) -> Any:
+        return read_exactly(s)
+
+
+def connect(settings: Settings, timeout: float = 60, serializer: JSONSerializer | None = None) -> OpenSearch:
     """A client that never retries by itself; user and password come from the environment."""
     user, password = settings.secret("opensearch_user_env"), settings.secret("opensearch_password_env")
     return OpenSearch(
@@ -43,6 +52,7 @@ def connect(settings: Settings, timeout: float = 60) -> OpenSearch:
         http_auth=(user, password) if user and password else None,
         timeout=timeout,
         max_retries=0,
+        serializer=serializer or JSONSerializer(),
     )
 
 

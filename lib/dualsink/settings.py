@@ -96,6 +96,10 @@ class Settings(BaseModel):
     spark_master: str = "local[2]"
     spark_driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "2g"
 
+    # 06_chaos
+    chaos_scenarios: str = "kill-archive-ahead,opensearch-killed,checkpoint-deleted"
+    chaos_seed: int = 7
+
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Settings from YAML files, later ones winning, then `overrides`.

@@ -152,6 +152,11 @@ def check_depth(value: Any) -> None:
         level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
 
 
+def read_exactly(text: str | bytes) -> Any:
+    """Parse JSON that is known to be valid; `dump_json` writes every number of it as it stood."""
+    return json.loads(text, parse_int=_exact_int, parse_float=_exact_float)
+
+
 def _read_carefully(text: str) -> Any:
     return json.loads(
         text, object_pairs_hook=_unique, parse_int=_exact_int, parse_float=_exact_float, parse_constant=_no_constant

@@ -3,26 +3,28 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from dualsink import kafka
+from dualsink import failures, interrupts, kafka
 from dualsink.archive import ReplayGuard
 from dualsink.batch import BatchReport, DualSink
 from dualsink.checkpoint import Checkpoint
-from dualsink.errors import DeploymentError, from_traceback
+from dualsink.errors import DeploymentError
 from dualsink.settings import Settings
 from dualsink.telemetry import Telemetry
 
 _SUMMED = ("events", "archived", "created", "existing", "retries")
 
 
-def run(
-    spark: SparkSession, settings: Settings, report: Callable[[BatchReport], None] = lambda batch: None
-) -> dict[str, Any]:
+Report = Callable[[BatchReport, int | None], None]
+"""Called after every batch with what it did and how many records wait still; None where Kafka did not answer."""
+
+
+def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, waiting: None) -> dict[str, Any]:
     """Run the query as the settings say and return its totals; `report` is called after every batch.
 
     `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds`, then drains.
@@ -48,7 +50,7 @@ def _topic_id(settings: Settings) -> str:
 
 
 class _Totals:
-    def __init__(self, report: Callable[[BatchReport], None], telemetry: Telemetry):
+    def __init__(self, report: Report, telemetry: Telemetry):
         self._report = report
         self._telemetry = telemetry
         self._batches: list[BatchReport] = []
@@ -58,12 +60,11 @@ class _Totals:
     def add(self, batch: BatchReport | None) -> None:
         if batch is not None:
             self._batches.append(batch)
-            self._telemetry.batch(batch)
-            self._report(batch)
+            self._report(batch, self._telemetry.batch(batch))
 
     def fail(self, batch_id: int, error: Exception) -> None:
-        self.error = _translated(error)
-        self._telemetry.failure(batch_id, self.error)
+        self.error = error
+        self._telemetry.failure(batch_id, error)
 
     def result(self) -> dict[str, Any]:
         refused: Counter[str] = Counter()
@@ -87,16 +88,18 @@ def _run_query(
         try:
             totals.add(sink.write(records, checkpoint.query_id, batch_id))
         except Exception as error:
-            totals.fail(batch_id, error)
+            totals.fail(batch_id, failures.explained(error, settings))
             raise
 
-    query = _start(spark, settings, checkpoint, process, seconds)
-    try:
-        _await(query, seconds)
-    except Exception as error:
-        raise totals.error or _translated(error) from None
-    finally:
-        query.stop()
+    with interrupts.noted() as signals:
+        query = _start(spark, settings, checkpoint, process, seconds)
+        try:
+            _await(query, seconds, signals)
+        except Exception as error:
+            raise totals.error or failures.explained(error, settings) from None
+        finally:
+            with suppress(*failures.GONE):
+                query.stop()
 
 
 def _start(spark, settings: Settings, checkpoint: Checkpoint, process, seconds: float | None) -> StreamingQuery:
@@ -121,13 +124,10 @@ def read(spark: SparkSession, settings: Settings) -> DataFrame:
     )
 
 
-def _await(query: StreamingQuery, seconds: float | None) -> None:
-    """Wait for the end, or for `seconds`, then until the batch in progress is done."""
+def _await(query: StreamingQuery, seconds: float | None, signals: interrupts.Notes) -> None:
+    """Wait for the end, or for `seconds`, then until the batch in progress is done. A signal to end is obeyed."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while not query.awaitTermination(1):
+        signals.obey()
         if deadline and time.monotonic() > deadline and not query.status["isTriggerActive"]:
             return
-
-
-def _translated(error: Exception) -> Exception:
-    return from_traceback(str(error)) or error

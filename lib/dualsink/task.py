@@ -50,13 +50,15 @@ class Summary:
     """What tasks did with their records; `add` sums summaries up.
 
     `good` counts typed records, `archived` those new in the archive, `refused` the others by reason, and with
-    HOT_REASON the documents that OpenSearch refused, whose coordinates are in `hot_refused`. `newest` is the newest
-    event of each store in µs, `documents` counts by outcome, `seconds` is CPU time by leg.
+    HOT_REASON the documents that OpenSearch refused, whose coordinates are in `hot_refused`; `quarantined` counts what
+    is new in the quarantine. `newest` is the newest event of each store in µs, `documents` counts by outcome, `seconds`
+    is CPU time by leg.
     """
 
     events: int = 0
     good: int = 0
     archived: int = 0
+    quarantined: int = 0
     spans: dict[tuple[str, int], Span] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     newest: dict[str, int] = field(default_factory=dict)
@@ -185,6 +187,7 @@ class Task:
         if refusals:
             rows = quarantine.rows(_at(records, list(refusals)), stage, list(refusals.values()), datetime.now(UTC))
             self._quarantine.add(rows)
+            self._summary.quarantined += len(refusals)
 
     def _note_spans(self, records: pa.RecordBatch) -> None:
         table = pa.Table.from_batches([records]).select(COORDINATES).group_by(["topic", "partition"])

@@ -1,27 +1,20 @@
 """Being watched: every batch as a JSON line, and as Prometheus metrics where a port is given. No event content."""
 
 import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import asdict
 from typing import Any, TextIO
 
 import structlog
-from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from dualsink import kafka
+from dualsink.backlog import Backlog, Lag
 from dualsink.batch import BatchReport
 from dualsink.errors import PlatformError
 from dualsink.settings import Settings
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How far one partition is behind: records not yet read, and seconds since the last one read had arrived."""
-
-    offsets: int
-    seconds: float
 
 
 class Telemetry:
@@ -32,51 +25,49 @@ class Telemetry:
 
     def __init__(self, settings: Settings):
         self._settings = settings
-        self._open = ExitStack()
+        self._newest: dict[str, int] = {}
 
     def __enter__(self) -> "Telemetry":
         settings = self._settings
-        self._consumer = kafka.consumer(settings)
-        self._open.callback(self._consumer.close)
-        settings.run_path.mkdir(parents=True, exist_ok=True)
-        file = self._open.enter_context((settings.run_path / "batches.jsonl").open("a", encoding="utf-8"))
-        self._log = _logger(file).bind(run_id=settings.run_id or "interactive", topic=settings.kafka_topic)
-        self._metrics = _Metrics(CollectorRegistry())
-        if settings.metrics_port:
-            self._open.callback(_serve(self._metrics.registry, settings.metrics_port))
+        with ExitStack() as stack:
+            self._backlog = Backlog(settings, stack.enter_context(closing(kafka.consumer(settings))))
+            settings.run_path.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((settings.run_path / "batches.jsonl").open("a", encoding="utf-8"))
+            self._log = _logger(file).bind(run_id=settings.run_id or "interactive", topic=settings.kafka_topic)
+            self._metrics = _Metrics(CollectorRegistry())
+            if settings.metrics_port:
+                stack.callback(_serve(self._metrics.registry, settings.metrics_port))
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def batch(self, report: BatchReport) -> None:
-        """Tell of a batch that both stores hold."""
-        lag = self._lag(report)
-        freshness = {store: round(time.time() - newest / 1e6, 3) for store, newest in report.newest.items()}
-        self._metrics.update(report, lag, freshness)
-        behind = {name: asdict(value) for name, value in lag.items()}
-        self._log.info("batch", **asdict(report), lag=behind, freshness_seconds=freshness)
+    def batch(self, report: BatchReport) -> int | None:
+        """Tell of a batch that both stores hold; returns how many records wait now, None where Kafka did not answer."""
+        lags, freshness = self._lags(report), self._freshness(report)
+        self._metrics.update(report, lags, freshness)
+        lag = {name: asdict(value) for name, value in lags.items()}
+        self._log.info("batch", **asdict(report), lag=lag, freshness_seconds=freshness)
+        return sum(value.offsets for value in lags.values()) if lags else None
 
     def failure(self, batch_id: int, error: Exception) -> None:
         """Tell of a batch that failed and will be replayed."""
         self._metrics.failures.inc()
         self._log.error("batch failed", batch_id=batch_id, error=type(error).__name__)
 
-    def _lag(self, report: BatchReport) -> dict[str, Lag]:
+    def _lags(self, report: BatchReport) -> dict[str, Lag]:
+        self._backlog.take(report)
         try:
-            ends = _ends(self._consumer, self._settings)
+            return self._backlog.lags()
         except KafkaError:
             return {}  # Watching must not fail a batch; the next one tells again.
-        lags = {}
-        for name, (_, last) in report.offsets.items():
-            waiting = max(ends.get(name, 0) - last - 1, 0)
-            lags[name] = Lag(waiting, round(time.time() - report.arrived[name] / 1e6, 3) if waiting else 0.0)
-        return lags
 
-
-def _ends(consumer: KafkaConsumer, settings: Settings) -> dict[str, int]:
-    ends = consumer.end_offsets(kafka.partitions(consumer, settings))
-    return {f"{tp.topic}-{tp.partition}": offset for tp, offset in ends.items()}
+    def _freshness(self, report: BatchReport) -> dict[str, float]:
+        """Age of the newest event that this run has written to each store, in seconds."""
+        for store, newest in report.newest.items():
+            self._newest[store] = max(newest, self._newest.get(store, newest))
+        return {store: round(time.time() - newest / 1e6, 3) for store, newest in self._newest.items()}
 
 
 def _logger(file: TextIO) -> Any:
@@ -89,7 +80,7 @@ def _logger(file: TextIO) -> Any:
     return structlog.wrap_logger(structlog.PrintLogger(file), processors=processors)
 
 
-def _serve(registry: CollectorRegistry, port: int) -> Any:
+def _serve(registry: CollectorRegistry, port: int) -> Callable[[], None]:
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
     except OSError as error:
@@ -119,15 +110,16 @@ class _Metrics:
             "dualsink_freshness_seconds", "Now minus the newest event in a store", ["store"], registry=registry
         )
 
-    def update(self, report: BatchReport, lag: dict[str, Lag], freshness: dict[str, float]) -> None:
+    def update(self, report: BatchReport, lags: dict[str, Lag], freshness: dict[str, float]) -> None:
         self.events.inc(report.events)
         self.retries.inc(report.retries)
         for reason, count in report.refused.items():
             self.refused.labels(reason).inc(count)
         for leg, seconds in report.seconds.items():
             self.seconds.labels(leg).inc(seconds)
-        for name, value in lag.items():
-            self.lag.labels(name).set(value.offsets)
-            self.lag_seconds.labels(name).set(value.seconds)
+        for name, lag in lags.items():
+            self.lag.labels(name).set(lag.offsets)
+            if lag.seconds is not None:
+                self.lag_seconds.labels(name).set(lag.seconds)
         for store, seconds in freshness.items():
             self.freshness.labels(store).set(seconds)

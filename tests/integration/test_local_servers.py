@@ -235,6 +235,27 @@ def test_two_that_start_at_once_share_one_server_which_outlives_them(fresh):
     assert len(processes_of(fresh.settings.data_path)) == 1
 
 
+def test_a_server_whose_starter_was_killed_before_it_could_record_it_is_known_and_ended(fresh):
+    code = """
+import json, os, signal, sys
+from dualsink.local import process
+from dualsink.local.servers import LocalServers
+from dualsink.settings import Settings
+
+launch = process.launch
+process.launch = lambda *arguments: (launch(*arguments), os.kill(os.getpid(), signal.SIGKILL))
+LocalServers(Settings.from_values(json.loads(sys.argv[1]))).start("s3")
+"""
+    order = [sys.executable, "-c", code, json.dumps(fresh.settings.parameters())]
+    assert subprocess.run(order, timeout=120, check=False).returncode == -9
+    (orphan,) = processes_of(fresh.settings.data_path)
+    assert (by_name(fresh)["s3"].running, by_name(fresh)["s3"].pid) == (True, orphan.pid)
+    fresh.start("s3")
+    assert by_name(fresh)["s3"].pid == orphan.pid
+    fresh.down()
+    assert processes_of(fresh.settings.data_path) == []
+
+
 def test_a_later_process_with_a_recorded_id_is_never_ended(fresh, stranger):
     fresh.settings.data_path.mkdir(parents=True)
     since_boot = psutil.Process(stranger.pid).create_time() - psutil.boot_time()

@@ -133,6 +133,26 @@ def test_help_lists_every_command(dualsink, option):
     assert [name for name in commands.split() if name not in answer.out] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("redrive", ["again with today's code", "what is good now", "the rest stays"]),
+        ("replay", ["--from", "--to", "0:1200,3:900", "only what is missing is added"]),
+        ("repair", ["equal to the archive", "written", "deleted"]),
+    ],
+)
+def test_the_help_of_what_mends_says_what_it_changes(dualsink, command, said):
+    answer = dualsink(command, "--help")
+    text = " ".join(answer.out.split())
+    assert (answer.status, [words for words in said if words not in text]) == (0, [])
+
+
+@pytest.mark.parametrize(("given", "missing"), [(["--to", "5"], "--from"), (["--from", "5"], "--to")])
+def test_a_replay_without_a_bound_is_refused_by_name(dualsink, given, missing):
+    answer = dualsink("replay", *given)
+    assert (answer.status, f"Missing option '{missing}'" in answer.err) == (2, True)
+
+
 # -- settings ------------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,14 @@
 """Pictures say their finding in the title, bear UTC axes, and survive having nothing to show."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from dualsink import plots
 from dualsink.batch import BatchReport
+from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.ledger import DayLine, Ledger, PartitionLine
 
 NOON = pd.Timestamp("2026-11-23 12:00", tz="UTC")
@@ -83,9 +85,10 @@ def test_a_difference_in_the_hot_window_is_named():
         lambda: plots.levels_over_time(pd.DataFrame(columns=["time", "level", "events"])),
         lambda: plots.errors_per_service(pd.DataFrame(columns=["service", "errors", "hosts"])),
         lambda: plots.hot_against_archive(days(), days(), hot_days=7),
-        lambda: plots.LivePicture(live=False, behind=lambda batch: 0).figure,
+        lambda: plots.LivePicture(live=False).figure,
+        lambda: plots.chaos_picture([]),
     ],
-    ids=["levels", "errors", "days", "live"],
+    ids=["levels", "errors", "days", "live", "chaos"],
 )
 def test_nothing_to_show_is_said_in_words(figure):
     assert [text for text in words(figure()) if text.startswith("No ")]
@@ -96,22 +99,18 @@ def test_nothing_to_show_is_said_in_words(figure):
 
 def test_the_live_picture_tells_speed_slowest_leg_and_backlog(monkeypatch):
     monkeypatch.setattr(plots, "display", lambda figure: None)
-    picture = plots.LivePicture(live=False, behind=lambda batch: 200 - 100 * batch.batch_id)
-    picture.update(batch(0))
-    picture.update(batch(1))
+    picture = plots.LivePicture(live=False)
+    picture.update(batch(0), 200)
+    picture.update(batch(1), 100)
     picture.show()
     titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
     assert titles == ["200 events, up to 20/s", "Most time goes to: hot", "100 waiting in Kafka"]
 
 
-def test_a_batch_does_not_fail_because_the_backlog_cannot_be_asked(monkeypatch):
+def test_a_backlog_that_could_not_be_asked_is_said_so(monkeypatch):
     monkeypatch.setattr(plots, "display", lambda figure: None)
-
-    def unreachable(batch):
-        raise ConnectionError
-
-    picture = plots.LivePicture(live=False, behind=unreachable)
-    picture.update(batch(0))
+    picture = plots.LivePicture(live=False)
+    picture.update(batch(0), None)
     picture.show()
     assert picture.figure.axes[2].get_title(loc="left") == "Kafka did not answer"
     assert math.isnan(picture.figure.axes[2].lines[0].get_ydata()[0])
@@ -125,9 +124,9 @@ def test_with_live_the_picture_is_displayed_once_and_updated_in_place(monkeypatc
             calls.append("update")
 
     monkeypatch.setattr(plots, "display", lambda figure, display_id: calls.append("display") or Handle())
-    picture = plots.LivePicture(live=True, behind=lambda batch: 0)
-    picture.update(batch(0))
-    picture.update(batch(1))
+    picture = plots.LivePicture(live=True)
+    picture.update(batch(0), 1)
+    picture.update(batch(1), 0)
     picture.show()
     assert calls == ["display", "update", "update"]
 
@@ -151,3 +150,28 @@ def test_a_ledger_without_lines_is_an_empty_table():
     empty = Ledger("now", [], [], 0, [])
     assert plots.partitions_table(empty).to_html() and plots.days_table(empty).to_html()
     assert plots.differences_table(empty).empty
+
+
+# -- chaos ---------------------------------------------------------------------------------------------
+
+BEFORE, AFTER = Counts(2000, 1200, 3, 600, False), Counts(2000, 1990, 10, 1990, True)
+RECOVERED = Outcome("kill", "`kill -9` here", "killed by SIGKILL", BEFORE, AFTER, 12.34, "the fault", 2000)
+LOST = replace(RECOVERED, scenario="lost", before=None, after=BEFORE, orphans=["42 java"], seconds_to_recover=None)
+
+
+def test_the_chaos_picture_counts_what_recovered_and_labels_the_seconds():
+    figure = plots.chaos_picture([RECOVERED, LOST])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "Under the fault: what each store held",
+        "1 of 2 recovered, both stores agree",
+    ]
+    assert [text for text in words(figure) if text] == ["12 s", "not recovered"]
+    archive, hot = (bars.datavalues.tolist() for bars in figure.axes[0].containers)
+    assert (archive, hot) == ([1203 / 2000, 0], [600 / 2000, 0])
+
+
+def test_the_chaos_table_says_both_ledgers_orphans_and_verdict():
+    html = plots.chaos_table([RECOVERED, LOST]).to_html()
+    for said in ("1,200 + 3 of 2,000, OpenSearch 600: differs", "OpenSearch 1,990: holds", "42 java", "not taken"):
+        assert said in html
+    assert ("\N{CHECK MARK} holds" in html, "\N{BALLOT X} differs" in html) == (True, True)

@@ -145,6 +145,16 @@ def test_what_a_notebook_started_is_gone_after_its_stage(project):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_server_that_a_notebook_restarted_outlives_its_stage(project):
+    how = "env=os.environ | {'DUALSINK_SERVER': 'one'}, start_new_session=True"
+    start = f"import os, subprocess\nchild = subprocess.Popen(['sleep', '600'], {how})"
+    project.notebook("01_setup", start, "raise ValueError(child.pid)")
+    _, text, _ = project.run()
+    server = psutil.Process(int(text.split("ValueError: ")[1].split()[0]))
+    assert server.status() != psutil.STATUS_ZOMBIE
+    server.kill()
+
+
 # -- signals -------------------------------------------------------------------------------------------
 
 
@@ -181,6 +191,13 @@ def test_a_stage_is_chosen_by_number_or_name_and_runs_in_order(project):
         project.notebook(stage, "1")
     assert [file.stem for file in find_notebooks(["03", "01_setup"])] == ["01_setup", "03_stream"]
     assert [file.stem for file in find_notebooks([])] == ["01_setup", "02_produce", "03_stream"]
+
+
+def test_what_comes_after_the_ledger_runs_only_when_named(project):
+    for stage in ("05_validate", "06_chaos"):
+        project.notebook(stage, "1")
+    assert [file.stem for file in find_notebooks([])] == ["05_validate"]
+    assert [file.stem for file in find_notebooks(["06"])] == ["06_chaos"]
 
 
 def test_a_project_without_notebooks_says_where_it_looked(project):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+MARK = "DUALSINK_SERVER"
+"""Environment variable by which a server is known as ours, also where nobody lived to record its process."""
 NOISE = ("\tat ", "    at ", "\t... ", "    ... ")
 TROUBLE = ("error", "fatal", "exception", "caused by", "cannot", "failed", "in use", "denied", "panic")
 
@@ -48,12 +50,13 @@ class Record:
             return None
 
 
-def launch(command: Command, log: Path) -> tuple[Record, subprocess.Popen]:
+def launch(command: Command, log: Path, mark: str) -> tuple[Record, subprocess.Popen]:
     """Start a process that outlives this one, its output going to `log`; the previous log is kept as `.1`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
-    environment = {k: v for k, v in os.environ.items() if k not in set(command.withhold)} | dict(command.environment)
+    environment = {k: v for k, v in os.environ.items() if k not in set(command.withhold)}
+    environment |= {**command.environment, MARK: mark}
     with log.open("ab") as output:
         child = subprocess.Popen(
             command.arguments,
@@ -65,6 +68,20 @@ def launch(command: Command, log: Path) -> tuple[Record, subprocess.Popen]:
             start_new_session=True,
         )
     return Record(child.pid, _since_boot(psutil.Process(child.pid))), child
+
+
+def find(mark: str) -> Record | None:
+    """The process that was started with this mark; its own children, which inherit the mark, are younger."""
+    found = [process for process in psutil.process_iter() if mark_of(process) == mark]
+    return min((Record(p.pid, _since_boot(p)) for p in found), key=lambda record: record.started, default=None)
+
+
+def mark_of(process: psutil.Process) -> str | None:
+    """The mark of a server of ours, None for any other process."""
+    try:
+        return process.environ().get(MARK)
+    except psutil.Error:
+        return None
 
 
 def end(record: Record, kill: bool = False, patience: float = 20) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import threading
@@ -134,8 +135,10 @@ class LocalServers:
     def _launch(self, server: Server, means: tuple[java.Java | None, Path | None]) -> None:
         ports = self._ports(server)
         server.prepare(ports, *means)
-        record, child = process.launch(server.command(ports, *means), server.log)
-        about = {"ports": ports, "endpoint": server.endpoint, "java": str(means[0] or "")}
+        about = {"ports": ports, "endpoint": server.endpoint, "java": str(means[0] or ""), "mark": secrets.token_hex(8)}
+        # Before the start as well: should this process be killed in between, the next one finds the server by its mark.
+        self._state.put(server.name, about)
+        record, child = process.launch(server.command(ports, *means), server.log, about["mark"])
         self._state.put(server.name, asdict(record) | about)
         self._children.append(child)
 
@@ -184,8 +187,10 @@ class LocalServers:
     def _record(self, name: str) -> process.Record | None:
         """The recorded process of a server while it lives."""
         entry = self._state.get(name)
-        record = process.Record(entry["pid"], entry["started"]) if "started" in entry else None
-        return record if record and record.process() else None
+        if "started" in entry:
+            record = process.Record(entry["pid"], entry["started"])
+            return record if record.process() else None
+        return process.find(entry["mark"]) if "mark" in entry else None
 
     def _runs_as_set(self, server: Server) -> bool:
         if not self._record(server.name):

@@ -1,0 +1,147 @@
+"""Drivers as seen from outside: started, watched, told to end, killed with all of theirs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from dualsink.chaos.driver import Plan
+from dualsink.errors import PlatformError
+
+# A driver lives for seconds: the JVM's second compiler would cost it half of them.
+_SHORT_LIFE = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_MARK = "DUALSINK_CHAOS_DRIVER"
+# Lines that say nothing of a failure: frames of a Java stack, what the JVM says of its options, click's word.
+_NOISE = ("at ", "... ", "Picked up ", "Aborted", "Suppressed: ")
+
+
+@dataclass(frozen=True)
+class End:
+    """How a driver ended: exit status (negative: the signal that killed it) and the last line of its error."""
+
+    status: int
+    error: str
+    seconds: float
+
+    def __str__(self) -> str:
+        how = f"killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"exit {self.status}"
+        return f"{how}: {self.error}" if self.error else how
+
+
+class Driver:
+    """One driver process. All that it starts carries its mark in the environment, so none can hide."""
+
+    def __init__(self, plan: Plan, folder: Path, environment: Mapping[str, str] | None = None):
+        self.folder = folder
+        self._mark = uuid.uuid4().hex
+        self._began = time.monotonic()
+        file = folder / "plan.json"
+        plan.write(file)
+        with (folder / "out.log").open("wb") as out, (folder / "error.log").open("wb") as error:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dualsink.chaos.driver", str(file)],
+                env=os.environ | {"SPARK_SUBMIT_OPTS": _SHORT_LIFE, _MARK: self._mark} | dict(environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=error,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def await_file(self, name: str, patience: float = 300) -> None:
+        """Wait until the driver announced a point. Raises PlatformError where it ended before, or in vain."""
+        self._await((self.folder / name).exists, f"to announce {name!r}", patience)
+
+    def await_batches(self, count: int, patience: float = 300) -> None:
+        """Wait until the driver has done a number of batches. Raises PlatformError likewise."""
+        self._await(lambda: len(list(self.folder.glob("done-*"))) >= count, f"{count} batches", patience)
+
+    def _await(self, so: Callable[[], bool], what: str, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while not so():
+            if not self.running:
+                raise PlatformError(f"Waited for a driver {what}, and it ended ({self.end()}): see {self.folder}.")
+            if time.monotonic() > deadline:
+                raise PlatformError(f"Waited {patience} s in vain for a driver {what}: see {self.folder}.")
+            time.sleep(0.02)
+
+    def go(self) -> None:
+        """Let a paused driver go on."""
+        (self.folder / "go").touch()
+
+    def signal(self, kind: signal.Signals) -> None:
+        """A signal as a terminal or a supervisor sends it: SIGINT to the whole group, others to the driver."""
+        if kind is signal.SIGINT:
+            os.killpg(self._process.pid, kind)
+        else:
+            self._process.send_signal(kind)
+
+    def kill(self) -> None:
+        """SIGKILL for all that carries the mark, driver first."""
+        self._process.kill()
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def kill_python_only(self) -> None:
+        """SIGKILL for the driver alone: its JVM has to notice by itself."""
+        self._process.kill()
+
+    def kill_jvm(self) -> None:
+        """SIGKILL for Spark's JVM alone."""
+        self._kill_those(lambda process: process.name() == "java")
+
+    def kill_workers(self) -> None:
+        """SIGKILL for the Python workers of Spark's tasks alone."""
+        self._kill_those(lambda process: "pyspark.daemon" in process.cmdline())
+
+    def _kill_those(self, chosen: Callable[[psutil.Process], bool]) -> None:
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):
+                if chosen(process):
+                    process.kill()
+
+    def end(self, patience: float = 400) -> End:
+        """Wait for the end. A driver that does not end in time is killed, and PlatformError raised."""
+        try:
+            status = self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise PlatformError(f"A driver did not end within {patience} s: see {self.folder}.") from None
+        return End(status, self._error() if status in (1, 2) else "", round(time.monotonic() - self._began, 1))
+
+    def orphans(self, patience: float = 20) -> list[str]:
+        """What of its family is still alive `patience` seconds after its end; they are ended then."""
+        _, alive = psutil.wait_procs(self.family(), timeout=patience)
+        names = [f"{process.pid} {process.name()}" for process in alive]
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return names
+
+    def family(self) -> list[psutil.Process]:
+        """Every living process that carries the mark."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(_MARK) == self._mark and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def _error(self) -> str:
+        lines = [line.strip() for line in (self.folder / "error.log").read_text(errors="replace").splitlines()]
+        spoken = [line for line in lines if line and not line.startswith(_NOISE)]
+        return spoken[-1] if spoken else ""

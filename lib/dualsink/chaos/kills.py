@@ -1,0 +1,144 @@
+"""The driver killed, whole or in parts, at exact points and at random ones, and told to end."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from dualsink import archive, search
+from dualsink.chaos.child import Driver, End
+from dualsink.chaos.driver import KILL
+from dualsink.chaos.proxy import Exchange, Rule
+from dualsink.chaos.world import BULK, Scenario, Trial
+from dualsink.checkpoint import Checkpoint
+
+KILLED = -signal.SIGKILL
+SOME = 0.01
+LOAD, LOAD_BATCH, MOMENTS = 40_000, 1_000, 10
+# Of a batch of 1,200 records in two partitions: six bulk requests.
+_SMALL_REQUEST, _REQUESTS = 200, 6
+
+
+def mid_bulk(trial: Trial) -> None:
+    """A part of the second batch's documents has arrived."""
+    trial.produce(bad=SOME)
+    rule = Rule(BULK, trial.kill_driver, skip=_REQUESTS + 2, limit=1)
+    trial.broken(trial.run(bulk_max_documents=_SMALL_REQUEST, **trial.proxied("opensearch_port", rule)), KILLED)
+    trial.recover()
+
+
+def before_archive_commit(trial: Trial) -> None:
+    """The data files are written, the commit has left the driver, and the catalogue has not seen it."""
+    trial.produce(bad=SOME)
+    trial.broken(trial.run(**trial.on_commit(trial.kill_driver, skip=1)), KILLED)
+    trial.recover()
+
+
+def before_quarantine_commit(trial: Trial) -> None:
+    """The archive holds the second batch, the quarantine does not hold its refused records."""
+    trial.produce(bad=SOME)
+    trial.broken(trial.run(**trial.on_commit(trial.kill_driver, skip=1, table="quarantine")), KILLED)
+    trial.recover()
+
+
+def archive_ahead(trial: Trial) -> None:
+    """Killed after the archive commit of the second batch, of which OpenSearch holds only the first half."""
+    trial.produce(bad=SOME)
+    end = trial.run(fault=KILL, batch=1)
+    deleted = _delete_second_half(trial)
+    trial.broken(end, KILLED)
+    trial.recover()
+    created = trial.batches()[0]["created"]
+    trial.expect(created == deleted > 0, f"the replay should bring back {deleted} documents, not {created}")
+
+
+def _delete_second_half(trial: Trial) -> int:
+    """Delete the documents of the newest batch's later offsets, as though they had never arrived."""
+    query_id = Checkpoint(trial.settings.checkpoint_path).query_id
+    marker = archive.newest_marker(trial.spark, trial.settings.archive_table, query_id)
+    halves = [
+        {"bool": {"filter": [{"term": {"partition": int(name.rpartition("-")[2])}}, {"range": {"offset": offsets}}]}}
+        for name, (first, last) in marker.offsets.items()
+        for offsets in [{"gt": (first + last) // 2, "lte": last}]
+    ]
+    with trial.opensearch() as client:
+        search.refresh(client, trial.settings.opensearch_index)
+        query = {"query": {"bool": {"should": halves}}}
+        return client.delete_by_query(index=trial.settings.opensearch_index, body=query)["deleted"]
+
+
+def before_commit_log(trial: Trial) -> None:
+    """Both stores hold the second batch, Spark does not know."""
+    trial.produce(bad=SOME)
+    trial.broken(trial.run(fault=KILL, batch=1), KILLED)
+    end = trial.recover()
+    if end.status == 0:
+        replayed = trial.batches()[0]
+        trial.expect(replayed["created"] == 0 and replayed["suspect"], f"the replay should add nothing: {replayed}")
+
+
+def _part_killed(kill: Callable[[Driver], None], error: str) -> Callable[[Trial], None]:
+    """A part of the driver is killed in the middle of the second batch's documents; the rest has to notice."""
+
+    def act(trial: Trial) -> None:
+        def strike(exchange: Exchange) -> None:
+            kill(trial.driver)
+            exchange.drop()
+
+        trial.produce(bad=SOME)
+        rule = Rule(BULK, strike, skip=_REQUESTS + 2, limit=1)
+        end = trial.run(bulk_max_documents=_SMALL_REQUEST, **trial.proxied("opensearch_port", rule))
+        trial.broken(end, error)
+        trial.recover()
+
+    return act
+
+
+def random_moments(trial: Trial) -> None:
+    """Ten kills under load: all processes at once, Python alone, or the JVM alone; what is left must notice."""
+    dice = random.Random(trial.seed)
+    trial.produce(LOAD, bad=SOME)
+    for _ in range(MOMENTS):
+        end = _killed_at_random(trial, dice)
+        trial.expect(end.status != 0, f"a run ended before it was killed: {end}")
+    trial.broken(end)
+    trial.recover(max_offsets_per_trigger=LOAD)
+
+
+def _killed_at_random(trial: Trial, dice: random.Random) -> End:
+    driver = trial.start(max_offsets_per_trigger=LOAD_BATCH)
+    driver.await_file("began")
+    driver.await_batches(dice.randrange(3))
+    time.sleep(dice.uniform(0, 2))
+    dice.choice([Driver.kill, Driver.kill, Driver.kill_python_only, Driver.kill_jvm])(driver)
+    return driver.end()
+
+
+def _told_to_end(kind: signal.Signals, status: int) -> Callable[[Trial], None]:
+    def act(trial: Trial) -> None:
+        trial.produce()
+        slow = Rule(BULK, lambda exchange: (time.sleep(1.5), exchange.pass_on()))
+        driver = trial.start(**trial.proxied("opensearch_port", slow))
+        driver.await_file("done-0")
+        time.sleep(0.7)
+        driver.signal(kind)
+        end = driver.end(60)
+        trial.expect(end.status == status, f"the status should be {status}, not: {end}")
+        trial.broken(end)
+        trial.recover()
+
+    return act
+
+
+SCENARIOS = [
+    Scenario("kill-mid-bulk", "`kill -9` of the driver, some documents indexed, nothing archived", mid_bulk),
+    Scenario("kill-before-archive-commit", "`kill -9` before the archive commit", before_archive_commit),
+    Scenario("kill-before-quarantine-commit", "`kill -9` between the two commits", before_quarantine_commit),
+    Scenario("kill-archive-ahead", "`kill -9` after the archive commit, half of the documents missing", archive_ahead),
+    Scenario("kill-before-commit-log", "`kill -9` after both stores, before Spark's commit log", before_commit_log),
+    Scenario("kill-jvm", "`kill -9` of Spark's JVM alone", _part_killed(Driver.kill_jvm, "Spark's JVM")),
+    Scenario("kill-workers", "`kill -9` of the Python workers alone", _part_killed(Driver.kill_workers, "worker")),
+    Scenario("kill-at-random", f"`kill -9` at {MOMENTS} seeded random moments under load", random_moments),
+    Scenario("sigterm", "SIGTERM in the middle of a batch", _told_to_end(signal.SIGTERM, 143)),
+    Scenario("sigint", "Ctrl-C in the middle of a batch", _told_to_end(signal.SIGINT, 130)),
+]

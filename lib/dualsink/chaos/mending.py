@@ -1,0 +1,107 @@
+"""The commands that set up and mend, killed in the middle and given again."""
+
+from contextlib import closing
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from dualsink import cleanup, quarantine, search
+from dualsink.chaos.kills import KILLED
+from dualsink.chaos.proxy import Rule
+from dualsink.chaos.world import BULK, START, Scenario, Trial
+from dualsink.settings import Settings
+from dualsink.tables import COORDINATES, QUARANTINE_COLUMNS
+
+_FEW, _SMALL_REQUEST = 200, 100
+_ALL = "replay --from 0 --to 1000000"
+
+
+def setup_killed(trial: Trial) -> None:
+    """Topic and archive are there, the quarantine's creation is on its way."""
+    cleanup.remove_all(trial.spark, trial.settings)
+    end = trial.run("setup", **trial.on_commit(trial.kill_driver, table="quarantine"))
+    trial.first_end = end
+    trial.expect(end.status == KILLED, f"the first run should be killed, not: {end}")
+    trial.clock(START)
+    end = trial.run("setup")
+    trial.expect(end.status == 0, f"setting up again should end well, not: {end}")
+    trial.produce()
+    trial.recovered(trial.run())
+
+
+def redrive_killed(trial: Trial) -> None:
+    """Both stores have what was re-driven, and its mark is on its way: for a moment it stands in two places."""
+    trial.produce()
+    trial.stream()
+    hold_back(trial.spark, trial.settings, _FEW)
+    trial.broken(trial.run("redrive", **trial.on_commit(trial.kill_driver, table="quarantine")), KILLED)
+    trial.recover("redrive")
+
+
+def replay_killed(trial: Trial) -> None:
+    """Rows and documents were lost; the documents are back, the rows' commit is on its way."""
+    trial.produce()
+    trial.stream()
+    forget(trial.spark, trial.settings, _FEW)
+    trial.broken(trial.run(_ALL, **trial.on_commit(trial.kill_driver)), KILLED)
+    trial.recover(_ALL)
+
+
+def repair_killed(trial: Trial) -> None:
+    """Documents were lost, and only some of them are back."""
+    trial.produce()
+    trial.stream()
+    forget_documents(trial.settings, _FEW)
+    rule = Rule(BULK, trial.kill_driver, skip=1, limit=1)
+    options: dict[str, Any] = {"bulk_max_documents": _SMALL_REQUEST} | trial.proxied("opensearch_port", rule)
+    trial.broken(trial.run("repair", **options), KILLED)
+    trial.recover("repair")
+
+
+def hold_back(spark: SparkSession, settings: Settings, below: int) -> None:
+    """Move the events below an offset (of every partition) to the quarantine, as if an older parser refused them."""
+    archived = spark.table(settings.archive_table).select(*COORDINATES)
+    refused = (
+        _records(spark, settings, below)
+        .join(archived, list(COORDINATES), "left_semi")
+        .withColumns(
+            {
+                "stage": F.lit(quarantine.PARSE),
+                "reason": F.lit("wrong_type"),
+                "detail": F.lit("an older parser said so"),
+                "quarantined_at": F.current_timestamp(),
+                "resolved_at": F.lit(None).cast("timestamp"),
+            }
+        )
+    )
+    refused.select(*QUARANTINE_COLUMNS).writeTo(settings.quarantine_table).append()
+    forget(spark, settings, below)
+
+
+def _records(spark: SparkSession, settings: Settings, below: int) -> DataFrame:
+    topic = spark.read.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
+    found = topic.option("subscribe", settings.kafka_topic).option("includeHeaders", "true").load()
+    return found.where(F.col("offset") < below).withColumnRenamed("timestamp", "kafka_timestamp")
+
+
+def forget(spark: SparkSession, settings: Settings, below: int) -> None:
+    """Delete rows and documents below an offset of every partition."""
+    spark.sql(f"DELETE FROM {settings.archive_table} WHERE topic = '{settings.kafka_topic}' AND offset < {below}")
+    forget_documents(settings, below)
+
+
+def forget_documents(settings: Settings, below: int) -> int:
+    """Delete documents below an offset of every partition; returns how many."""
+    with closing(search.connect(settings)) as client:
+        search.refresh(client, settings.opensearch_index)
+        query = {"query": {"range": {"offset": {"lt": below}}}}
+        return client.delete_by_query(index=settings.opensearch_index, body=query)["deleted"]
+
+
+SCENARIOS = [
+    Scenario("kill-setup", "`kill -9` of the set-up, half of it created", setup_killed),
+    Scenario("kill-redrive", "`kill -9` of a re-drive, both stores written, nothing marked", redrive_killed),
+    Scenario("kill-replay", "`kill -9` of a replay, documents written, rows not", replay_killed),
+    Scenario("kill-repair", "`kill -9` of a repair, some documents written", repair_killed),
+]
