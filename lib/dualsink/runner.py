@@ -1,11 +1,12 @@
 """The main job: servers, notebooks through papermill, report and summary."""
 
 import logging
+import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +22,12 @@ from dualsink.local.servers import LocalServers, export_credentials
 from dualsink.offspring import Offspring
 from dualsink.results import Stage
 from dualsink.settings import Settings, project_root
+from dualsink.spark import shared_jvm
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file")
 """Parameters that name a file or folder."""
+SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate"}
+"""Stages that need Spark and leave nothing running in its JVM."""
 LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15
 
@@ -39,8 +43,8 @@ def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool 
     notebooks = find_notebooks(stages)
     settings = with_run_id(absolute(settings))
     preflight(settings, out)
-    with _run_folder(settings, out), servers(settings, out, keep_servers):
-        status = _Run(settings, notebooks, out).to_its_end()
+    with _run_folder(settings, out), servers(settings, out, keep_servers), _jvm(settings, notebooks) as way_in:
+        status = _Run(settings, notebooks, out, way_in).to_its_end()
     _say_whats_next(settings, out, keep_servers, environment or settings.environment)
     return 0 if status == "ok" else 1
 
@@ -113,6 +117,20 @@ def _run_folder(settings: Settings, out: Console) -> Iterator[None]:
             settings.run_path.rmdir()
 
 
+@contextmanager
+def _jvm(settings: Settings, notebooks: list[Path]) -> Iterator[dict[str, str]]:
+    """The environment of the kernels: one JVM for all where several stages use Spark.
+
+    A stage that fails ends the run, and so this JVM with all that it might still do for a dead kernel.
+    """
+    names = {notebook.stem for notebook in notebooks}
+    if len(names & SPARK_STAGES) < 2 or not names <= SPARK_STAGES | {"02_produce"}:
+        yield {}
+        return
+    with shared_jvm(settings, settings.run_path / "spark.log") as environment:
+        yield environment
+
+
 # -- servers ---------------------------------------------------------------------------------------
 
 
@@ -169,7 +187,8 @@ def dead_servers(settings: Settings) -> list[str]:
 class _Run:
     """One run: its stages, its report, what it prints."""
 
-    def __init__(self, settings: Settings, notebooks: list[Path], out: Console):
+    def __init__(self, settings: Settings, notebooks: list[Path], out: Console, environment: Mapping[str, str]):
+        self._environment = environment
         self._settings = settings
         self._notebooks = notebooks
         self._stages = [Stage(notebook.stem) for notebook in notebooks]
@@ -200,7 +219,7 @@ class _Run:
 
     def _one(self, stage: Stage, notebook: Path) -> None:
         try:
-            execute(self._settings, stage, notebook, self._out)
+            execute(self._settings, stage, notebook, self._out, self._environment)
         except BaseException:
             stage.status = "interrupted"
             raise
@@ -239,14 +258,16 @@ def _say_whats_next(settings: Settings, out: Console, kept: bool, environment: s
         out.print(f"Servers:   left running; ./run_all.sh status{option}, ./run_all.sh down{option}", soft_wrap=True)
 
 
-def execute(settings: Settings, stage: Stage, notebook: Path, out: Console) -> None:
-    """Run one notebook and set the stage's status, seconds and error.
+def execute(
+    settings: Settings, stage: Stage, notebook: Path, out: Console, environment: Mapping[str, str] | None = None
+) -> None:
+    """Run one notebook and set the stage's status, seconds and error; its kernel gets `environment` on top of ours.
 
     Its kernel, and all that the kernel started, are gone afterwards, also when this process was told to end.
     """
     output = settings.run_path / notebook.name
     began = time.monotonic()
-    offspring, job = Offspring(), _Papermill(settings, notebook, output)
+    offspring, job = Offspring(), _Papermill(settings, notebook, output, environment or {})
     try:
         with summary.live_line(out) as show:
             job.start()
@@ -267,8 +288,9 @@ class _Papermill(threading.Thread):
     `ended` instead of `is_alive`: in Python 3.11 a signal during `join` makes a living thread look dead.
     """
 
-    def __init__(self, settings: Settings, notebook: Path, output: Path):
+    def __init__(self, settings: Settings, notebook: Path, output: Path, environment: Mapping[str, str]):
         super().__init__(daemon=True)
+        self._environment = environment
         self.ended = threading.Event()
         self.error: Exception | None = None
         self._arguments = {
@@ -288,19 +310,23 @@ class _Papermill(threading.Thread):
         logging.getLogger("papermill").setLevel(logging.CRITICAL)
         try:
             with self._log.open("wb") as log:
-                papermill.execute_notebook(**self._arguments, kernel_manager_class=_logging_to(log))
+                papermill.execute_notebook(**self._arguments, kernel_manager_class=_kernels(log, self._environment))
         except Exception as error:
             self.error = error
         finally:
             self.ended.set()
 
 
-def _logging_to(log: BinaryIO) -> type[AsyncKernelManager]:
-    """A kernel manager whose kernels, and their JVMs, write past the notebook into a log instead of on the terminal."""
+def _kernels(log: BinaryIO, environment: Mapping[str, str]) -> type[AsyncKernelManager]:
+    """A kernel manager whose kernels get an environment on top of ours.
+
+    They, and their JVMs, write past the notebook into a log instead of on the terminal.
+    """
 
     class Manager(AsyncKernelManager):
         async def start_kernel(self, **options: Any) -> None:
-            await super().start_kernel(stdout=log, stderr=log, **options)
+            given = options.pop("env", None) or os.environ
+            await super().start_kernel(stdout=log, stderr=log, env={**given, **environment}, **options)
 
     return Manager
 

@@ -1,9 +1,14 @@
 """The Spark session: one place for every Spark and catalogue setting."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark import SparkConf
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from dualsink.local import java
@@ -16,14 +21,41 @@ _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 def spark_session(settings: Settings, name: str = "dualsink") -> SparkSession:
     """The session of this process, with the catalogue attached. Session time zone is UTC.
 
-    S3 keys reach the JVM through its environment, never through a setting or the command line.
-    Raises PlatformError when no fitting Java or no jar can be had.
+    S3 keys reach the JVM through its environment, never through a setting or the command line. The JVM is a new one,
+    or that of `shared_jvm`. Raises PlatformError when no fitting Java or no jar can be had.
     """
     _prepare_environment(settings)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
-    for key, value in (_engine(settings) | _local_only(settings) | catalog(settings)).items():
+    for key, value in _configuration(settings).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+@contextmanager
+def shared_jvm(settings: Settings, log: Path) -> Iterator[dict[str, str]]:
+    """A JVM for several processes, one after the other: most of a short run is a JVM's first minute.
+
+    Yields the environment by which PySpark finds it in a process; nothing of it may be written down. The JVM listens
+    on loopback, writes to `log`, and ends with the block, or when this process dies: it reads the pipe to it.
+    """
+    _prepare_environment(settings)
+    configuration = SparkConf(loadDefaults=False).setAll(list(_configuration(settings).items()))
+    with log.open("wb") as output:
+        gateway = launch_gateway(configuration, {"stdout": output, "stderr": output})
+    try:
+        where = gateway.java_parameters
+        yield {"PYSPARK_GATEWAY_PORT": str(where.port), "PYSPARK_GATEWAY_SECRET": where.auth_token}
+    finally:
+        gateway.close()
+        gateway.proc.stdin.close()
+        try:
+            gateway.proc.wait(15)
+        except subprocess.TimeoutExpired:
+            gateway.proc.kill()
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    return _engine(settings) | _local_only(settings) | catalog(settings)
 
 
 def _prepare_environment(settings: Settings) -> None:

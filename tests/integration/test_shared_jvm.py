@@ -1,0 +1,54 @@
+"""One JVM for several processes: each has a session of its own in it, streams included, and it ends with its block."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dualsink.local.servers import LocalServers
+from dualsink.settings import Settings
+from dualsink.spark import shared_jvm
+
+STREAM = """
+import sys
+from dualsink import checks, kafka, source, stream
+from dualsink.settings import Settings
+from dualsink.spark import spark_session
+
+settings = Settings.load([sys.argv[1]])
+spark = spark_session(settings)
+checks.create_all(spark, settings)
+kafka.produce(source.records(settings), settings)
+print(spark._jvm.java.lang.ProcessHandle.current().pid(), stream.run(spark, settings)["created"])
+spark.stop()
+"""
+
+
+@pytest.fixture
+def params(servers: LocalServers, settings: Settings, tmp_path: Path) -> str:
+    file = tmp_path / "params.json"
+    file.write_text(settings.model_copy(update={"num_log_events": 50}).model_dump_json())
+    return str(file)
+
+
+def streamed(params: str, environment: dict[str, str]) -> tuple[int, int]:
+    """The JVM that a process of its own streamed in, and how many documents it created."""
+    command = [sys.executable, "-c", STREAM, params]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+    jvm, created = done.stdout.split()[-2:]
+    return int(jvm), int(created)
+
+
+def test_two_processes_stream_one_after_the_other_in_one_jvm_that_ends_with_the_block(params, settings, tmp_path):
+    log = tmp_path / "spark.log"
+    with shared_jvm(settings, log) as environment:
+        first, second = streamed(params, environment), streamed(params, environment)
+        jvm = psutil.Process(first[0])
+        assert (first[1], second[1], first[0]) == (50, 50, second[0])
+        assert environment["PYSPARK_GATEWAY_SECRET"] not in log.read_text()
+        addresses = {c.laddr.ip for c in jvm.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        assert {address.removeprefix("::ffff:") for address in addresses} <= {"127.0.0.1"}
+    assert not jvm.is_running()
