@@ -36,8 +36,8 @@ def noted(act: Callable[[], None] | None = None) -> Iterator[Notes]:
     """Note a signal while the block runs; at its end it is given to the handler that it was meant for.
 
     `act` is called from then on, once a second in a thread of its own: to shorten what the block waits for. A second
-    signal is not noted but obeyed at once. Ignored signals stay ignored. Outside of the main thread, which alone gets signals,
-    nothing is noted.
+    signal is not noted but obeyed at once. Ignored signals stay ignored. Outside of the main thread, which alone gets
+    signals, nothing is noted.
     """
     notes = Notes()
     previous = _listen(notes) if threading.current_thread() is threading.main_thread() else {}

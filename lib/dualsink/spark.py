@@ -43,7 +43,7 @@ def shared_jvm(settings: Settings, log: Path) -> Iterator[dict[str, str]]:
     """
     _prepare_environment(settings)
     configuration = SparkConf(loadDefaults=False).setAll(list(_configuration(settings).items()))
-    with log.open("wb") as output:
+    with log.open("wb") as output, interrupts.noted():
         gateway = launch_gateway(configuration, {"stdout": output, "stderr": output})
     try:
         where = gateway.java_parameters
