@@ -7,8 +7,9 @@ later call of the thread then reads the answer of the one before it, so that nei
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 _KINDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -22,6 +23,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.seen: list[int] = []
+        self.came, self.over = threading.Event(), threading.Event()
 
     def obey(self) -> None:
         """Raise Told where a signal came; to be called between two calls to the JVM."""
@@ -30,13 +32,17 @@ class Notes:
 
 
 @contextmanager
-def noted() -> Iterator[Notes]:
-    """Note signals while the block runs; at its end the first of them is given to the handler that it was meant for.
+def noted(act: Callable[[], None] | None = None) -> Iterator[Notes]:
+    """Note a signal while the block runs; at its end it is given to the handler that it was meant for.
 
-    Ignored signals stay ignored. Outside of the main thread, which alone gets signals, nothing is noted.
+    `act` is called from then on, once a second in a thread of its own: to shorten what the block waits for. A second
+    signal is not noted but obeyed at once. Ignored signals stay ignored. Outside of the main thread, which alone gets
+    signals, nothing is noted.
     """
     notes = Notes()
     previous = _listen(notes) if threading.current_thread() is threading.main_thread() else {}
+    if previous and act:
+        threading.Thread(target=_repeat, args=(act, notes), daemon=True).start()
     try:
         yield notes
     except Told:
@@ -44,12 +50,32 @@ def noted() -> Iterator[Notes]:
     finally:
         for kind, handler in previous.items():
             signal.signal(kind, handler)
+        notes.over.set()
+        notes.came.set()
         if notes.seen:
             signal.raise_signal(notes.seen[0])
     if notes.seen:
         sys.exit(128 + notes.seen[0])
 
 
+def _repeat(act: Callable[[], None], notes: Notes) -> None:
+    notes.came.wait()
+    while not notes.over.is_set():
+        act()
+        notes.over.wait(1)
+
+
 def _listen(notes: Notes) -> dict:
     kinds = [kind for kind in _KINDS if signal.getsignal(kind) not in (signal.SIG_IGN, None)]
-    return {kind: signal.signal(kind, lambda number, frame: notes.seen.append(number)) for kind in kinds}
+    previous = {kind: signal.getsignal(kind) for kind in kinds}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if notes.seen:
+            signal.signal(number, previous[number])
+            signal.raise_signal(number)
+        notes.seen.append(number)
+        notes.came.set()
+
+    for kind in kinds:
+        signal.signal(kind, note)
+    return previous

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from dualsink import checks, cleanup, failures, kafka, ledger, queries, recovery, search, source, stream
+from dualsink import checks, cleanup, failures, interrupts, kafka, ledger, queries, recovery, search, source, stream
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
 from dualsink.errors import PlatformError
@@ -25,15 +25,21 @@ def session(settings: Settings) -> Iterator[SparkSession]:
     Raises PlatformError where a local server does not run, or the JVM ends; ServiceUnavailable for a silent server.
     """
     require_servers(settings)
-    spark = spark_session(settings)
-    try:
-        yield spark
-    except (KeyboardInterrupt, SystemExit):
-        raise  # Perhaps out of a call to the JVM, which then obeys no other (see interrupts): it ends with this one.
-    except Exception as error:
-        _stop(spark)
-        raise failures.explained(error, settings) from None
-    _stop(spark)
+    spark = None
+
+    def cancel() -> None:
+        if spark:
+            spark.sparkContext.cancelAllJobs()
+
+    with interrupts.noted(cancel) as signals:
+        spark = spark_session(settings)
+        try:
+            signals.obey()
+            yield spark
+        except Exception as error:
+            raise (error if signals.seen else failures.explained(error, settings)) from None
+        finally:
+            _stop(spark)
 
 
 def _stop(spark: SparkSession) -> None:

@@ -11,6 +11,7 @@ from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from dualsink import interrupts
 from dualsink.local import java
 from dualsink.local.jars import spark_jars
 from dualsink.settings import Settings
@@ -28,7 +29,9 @@ def spark_session(settings: Settings, name: str = "dualsink") -> SparkSession:
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
     for key, value in _configuration(settings).items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
+    with interrupts.noted():
+        return builder.getOrCreate()
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def shared_jvm(settings: Settings, log: Path) -> Iterator[dict[str, str]]:
     """
     _prepare_environment(settings)
     configuration = SparkConf(loadDefaults=False).setAll(list(_configuration(settings).items()))
-    with log.open("wb") as output:
+    with log.open("wb") as output, interrupts.noted():
         gateway = launch_gateway(configuration, {"stdout": output, "stderr": output})
     try:
         where = gateway.java_parameters

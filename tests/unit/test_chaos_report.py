@@ -78,5 +78,5 @@ def test_a_parameter_lists_scenarios_with_commas():
 
 
 def test_an_unknown_scenario_is_refused_with_the_known_ones():
-    with pytest.raises(SettingsError, match="No scenario nonsense: there are kill-mid-bulk, "):
+    with pytest.raises(SettingsError, match="No scenario nonsense: there are nothing, kill-mid-bulk, "):
         report.choose(["nonsense"])

@@ -62,6 +62,40 @@ def test_a_handler_that_does_not_raise_ends_the_process_all_the_same():
     assert (caught.value.code, seen) == (143, [signal.SIGTERM])
 
 
+def test_what_shortens_the_wait_is_done_beside_the_block_when_the_signal_comes():
+    signal.signal(signal.SIGTERM, exits)
+    acted = threading.Event()
+    with pytest.raises(SystemExit), interrupts.noted(acted.set) as notes:
+        assert not acted.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert acted.wait(5)
+        notes.obey()
+
+
+def test_nothing_is_done_where_no_signal_came():
+    acted = threading.Event()
+    with interrupts.noted(acted.set):
+        pass
+    assert not acted.wait(0.1)
+
+
+def test_a_second_signal_is_obeyed_at_once():
+    signal.signal(signal.SIGTERM, exits)
+    with pytest.raises(SystemExit) as caught, interrupts.noted():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("never")
+    assert caught.value.code == 143
+
+
+def test_a_block_in_a_block_passes_its_signal_on():
+    signal.signal(signal.SIGTERM, exits)
+    with pytest.raises(SystemExit) as caught, interrupts.noted() as outer, interrupts.noted() as inner:
+        os.kill(os.getpid(), signal.SIGTERM)
+        inner.obey()
+    assert (caught.value.code, outer.seen) == (143, [signal.SIGTERM])
+
+
 def test_an_ignored_signal_stays_ignored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with interrupts.noted() as notes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dualsink.chaos.driver import PAUSE
 from dualsink.chaos.proxy import Exchange, Rule
-from dualsink.chaos.world import BACK, BULK, Scenario, Trial, wait_until
+from dualsink.chaos.world import BACK, BULK, Scenario, Trial, Turn, wait_until
 from dualsink.generator import Record
 
 _WATERMARK = "cluster.routing.allocation.disk.watermark"
@@ -201,15 +201,15 @@ def _kill(trial: Trial, name: str):
 
 
 SCENARIOS = [
-    Scenario("opensearch-killed", "OpenSearch killed mid-batch and restarted", opensearch_killed, alone=True),
-    Scenario("opensearch-down", "OpenSearch down for longer than the retry deadline", opensearch_down, alone=True),
+    Scenario("opensearch-killed", "OpenSearch killed mid-batch and restarted", opensearch_killed, Turn.ALONE),
+    Scenario("opensearch-down", "OpenSearch down for longer than the retry deadline", opensearch_down, Turn.ALONE),
     Scenario("opensearch-busy", "OpenSearch answers 429 for a while", opensearch_busy),
     Scenario("item-refused", "one document refused for its mapping", item_refused),
     Scenario("wrong-credentials", "wrong credentials for OpenSearch", wrong_credentials),
-    Scenario("flood-stage", "OpenSearch blocks its indices: disk flood stage", flood_stage, alone=True),
-    Scenario("kafka-killed", "Kafka broker killed mid-batch and restarted", kafka_killed, alone=True),
-    Scenario("nessie-killed", "Nessie killed during the commit", nessie_killed, alone=True),
+    Scenario("flood-stage", "OpenSearch blocks its indices: disk flood stage", flood_stage, Turn.ALONE),
+    Scenario("kafka-killed", "Kafka broker killed mid-batch and restarted", kafka_killed, Turn.ALONE),
+    Scenario("nessie-killed", "Nessie killed during the commit", nessie_killed, Turn.ALONE),
     Scenario("answer-lost", "the commit done, its answer lost", answer_lost),
-    Scenario("s3-killed", "S3 killed during the write", s3_killed, alone=True),
+    Scenario("s3-killed", "S3 killed during the write", s3_killed, Turn.ALONE),
     Scenario("foreign-commit", "a foreign commit to the table during the batch", foreign_commit),
 ]

@@ -1,7 +1,7 @@
 """Every scenario by its name."""
 
-from dualsink.chaos import kills, mending, outages, states
+from dualsink.chaos import control, kills, mending, outages, states
 from dualsink.chaos.world import Scenario
 
-_ALL = (*kills.SCENARIOS, *outages.SCENARIOS, *states.SCENARIOS, *mending.SCENARIOS)
+_ALL = (*control.SCENARIOS, *kills.SCENARIOS, *outages.SCENARIOS, *states.SCENARIOS, *mending.SCENARIOS)
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -12,7 +12,7 @@ import orjson
 
 from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.chaos.registry import SCENARIOS
-from dualsink.chaos.world import Scenario, World
+from dualsink.chaos.world import Scenario, Turn, World
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.results import write_json
 
@@ -36,14 +36,14 @@ def choose(names: Iterable[str]) -> list[str]:
 def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = print) -> list[Outcome]:
     """Run scenarios (all by default), with a line said of each as it ends.
 
-    Two run side by side, as most of a driver's life needs one core; then, one by one, those that harm every pipeline.
+    Most run two side by side, as most of a driver's life needs one core.
     """
     chosen = [SCENARIOS[name] for name in choose(names)]
     found: dict[str, Outcome] = {}
-    for lanes, alone in ((2, False), (1, True)):
-        pool = ThreadPoolExecutor(lanes)
+    for turn in Turn:
+        pool = ThreadPoolExecutor(2 if turn is Turn.BESIDE_OTHERS else 1)
         try:
-            for done in as_completed([pool.submit(_timed, each, world) for each in chosen if each.alone is alone]):
+            for done in as_completed([pool.submit(_timed, each, world) for each in chosen if each.turn is turn]):
                 outcome, seconds = done.result()
                 found[outcome.scenario] = outcome
                 say(f"{line(outcome)} ({seconds:.0f} s in all)")
