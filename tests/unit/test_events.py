@@ -142,7 +142,7 @@ def test_reasons_are_plain_strings():
 
 
 def test_a_number_that_is_not_exact_remembers_its_text():
-    assert read_json(b'[1.0, 1.00, 18446744073709551616]') == [1.0, Number("1.00"), Number("18446744073709551616")]
+    assert read_json(b"[1.0, 1.00, 18446744073709551616]") == [1.0, Number("1.00"), Number("18446744073709551616")]
 
 
 def test_a_canonical_event_is_cheap_to_parse():
