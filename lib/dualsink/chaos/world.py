@@ -272,7 +272,7 @@ class Trial:
         )  # fmt: skip
 
 
-def wait_until(so: Callable[[], bool], what: str, patience: float = 60) -> None:
+def wait_until(so: Callable[[], bool], what: str, patience: float = 180) -> None:
     """Ask until it is so. Raises PlatformError naming what was waited for."""
     deadline = time.monotonic() + patience
     while not so():
