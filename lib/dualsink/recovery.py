@@ -186,7 +186,7 @@ def repair(spark: SparkSession, settings: Settings) -> dict[str, Any]:
     then `replay` comes first, because the archive is no measure yet.
     """
     with Checkpoint(settings.checkpoint_path).locked(spark):
-        book = ledger.take(spark, settings)
+        book = ledger.take(spark, settings, named=False)
         if not all(line.holds for line in book.partitions):
             raise LedgerMismatch("The archive itself differs from Kafka; run `replay` first. Nothing was changed.")
         days = [line.day for line in book.days if not line.holds]

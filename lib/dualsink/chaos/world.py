@@ -229,7 +229,7 @@ class Trial:
 
     def take(self) -> Counts:
         """The ledger now."""
-        return Counts.of(ledger.take(self.spark, self.settings))
+        return Counts.of(ledger.take(self.spark, self.settings, named=False))
 
     def clock(self, since: str = FAULT) -> None:
         """Begin to count the seconds to recover."""
