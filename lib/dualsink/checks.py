@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
-from dualsink import kafka, retention, s3, search, tables
+from dualsink import ism, kafka, s3, search, tables
 from dualsink.errors import DualsinkError
 from dualsink.settings import Settings
 
@@ -51,7 +51,7 @@ def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
     done |= {f"table {name}": state for name, state in tables.create_tables(spark, settings).items()}
     with closing(search.connect(settings)) as client:
         done[f"index template and alias {settings.opensearch_index}"] = search.ensure_template(client, settings)
-        done["retention policy"] = retention.ensure_policy(client, settings)
+        done["retention policy"] = ism.ensure_policy(client, settings)
     return done
 
 
@@ -71,8 +71,8 @@ def _kafka(settings: Settings) -> str:
 def _opensearch(settings: Settings) -> str:
     with closing(search.connect(settings, timeout=10)) as client:
         version, health = client.info()["version"], client.cluster.health()
-        ism = "with ISM" if retention.has_ism(client) else "without ISM: this suite's own retention step deletes"
-    return f"{version['number']}, {health['status']}, {ism}, at {settings.opensearch_url}"
+        policies = "with ISM" if ism.is_there(client) else "without ISM: this suite's own retention step does its work"
+    return f"{version['number']}, {health['status']}, {policies}, at {settings.opensearch_url}"
 
 
 def _nessie(settings: Settings) -> str:

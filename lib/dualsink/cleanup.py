@@ -4,7 +4,7 @@ from contextlib import closing
 
 from pyspark.sql import SparkSession
 
-from dualsink import kafka, retention, search, tables
+from dualsink import ism, kafka, search, tables
 from dualsink.checkpoint import Checkpoint
 from dualsink.settings import Settings
 
@@ -21,8 +21,8 @@ def remove_all(spark: SparkSession, settings: Settings) -> list[str]:
     # The folder is new: a stream that began in between keeps what it needs.
     with checkpoint.locked(spark):
         with closing(search.connect(settings)) as client:
-            if retention.drop_policy(client, settings):
-                removed.append(f"policy {retention.policy_id(settings)}")
+            if ism.drop_policy(client, settings):
+                removed.append(f"policy {ism.policy_id(settings)}")
             removed += [f"index {name}" for name in search.drop_all(client, settings)]
         removed += [f"table {name} (purged)" for name in tables.drop_tables(spark, settings)]
         if kafka.drop_topic(settings):

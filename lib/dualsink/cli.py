@@ -204,11 +204,11 @@ def _servers(settings: Settings) -> Any:
 # -- stages and repairs without notebooks ------------------------------------------------------------
 
 
-def _job(context: typer.Context, name: str, env: str, param: list[str] | None, params: str, *bounds: str) -> None:
+def _job(context: typer.Context, name: str, env: str, param: list[str] | None, params: str, *more: Any) -> None:
     from dualsink import jobs
 
     settings = settings_of(context.obj, env, param, params)
-    _, fact = getattr(jobs, name)(settings, typer.echo, *bounds)
+    _, fact = getattr(jobs, name)(settings, typer.echo, *more)
     typer.echo(f"{context.info_name}: {fact}")
 
 
@@ -268,6 +268,12 @@ def repair(context: typer.Context, env: Env = "local", param: Param = None, para
 
 
 @app.command()
-def retention(context: typer.Context, env: Env = "local", param: Param = None, params: Params = "") -> None:
-    """Delete the days that have left the hot window from OpenSearch; the archive keeps them."""
-    _job(context, "retention", env, param, params)
+def retention(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why; change nothing.")] = False,
+) -> None:
+    """Age the hot tier: install ISM's policy where there is one, merge closed days, delete proven expired ones."""
+    _job(context, "retention", env, param, params, dry_run)

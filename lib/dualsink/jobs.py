@@ -1,12 +1,27 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from datetime import date
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from dualsink import checks, cleanup, failures, interrupts, kafka, ledger, queries, recovery, search, source, stream
+from dualsink import (
+    checks,
+    cleanup,
+    failures,
+    interrupts,
+    ism,
+    kafka,
+    ledger,
+    proof,
+    queries,
+    recovery,
+    search,
+    source,
+    stream,
+)
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
 from dualsink.errors import PlatformError
@@ -143,12 +158,35 @@ def repair(settings: Settings, say: Say) -> Outcome:
     return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted{refused}"
 
 
-def retention(settings: Settings, say: Say) -> Outcome:
-    """Delete the day indices older than `hot_days`, where no ISM does it."""
+def retention(settings: Settings, say: Say, dry_run: bool = False) -> Outcome:
+    """Age the hot tier by one policy: what ISM does where there is one, shards, merging, deleting what is proven.
+
+    A dry run says the same lines and changes nothing, neither policy nor template.
+    """
     require_servers(settings)
-    with closing(search.connect(settings)) as client:
-        expired = expiry.expired_days(client, settings)
-        for name in expired.values():
-            client.indices.delete(index=name)
-            say(f"deleted {name}")
-    return {"deleted": list(expired.values())}, f"{len(expired)} days deleted, older than {settings.hot_days} days"
+
+    def prove(days: Mapping[date, str]) -> Mapping[date, proof.DayProof]:
+        with session(settings) as spark:
+            return proof.of_days(spark, settings, days)
+
+    with closing(search.connect(settings, timeout=3600)) as client:
+        managed = ism.is_there(client)
+        if not dry_run:
+            say(f"policy: {ism.ensure_policy(client, settings)}")
+            say(f"template: {search.put_template(client, settings)}")
+        steps = expiry.plan(client, settings, prove)
+        if not dry_run:
+            steps = expiry.carry_out(client, settings, steps, merges=not (managed and settings.hot_read_only))
+        states = ism.explain(client, settings) if managed else []
+    return _told(say, steps, states, dry_run)
+
+
+def _told(say: Say, steps: list[expiry.Step], states: list[dict[str, Any]], dry_run: bool) -> Outcome:
+    for state in states:
+        say("ISM    {index}: {state}, policy {policy_id}. {message}".format(**state))
+    for step in steps:
+        say(str(step))
+    counts = {action: sum(step.action == action for step in steps) for action in ("delete", "merge", "keep")}
+    result = {"dry_run": dry_run, "days": [step.as_dict() for step in steps], "ism": states}
+    fact = f"{counts['delete']} days deleted, {counts['merge']} merged, {counts['keep']} kept"
+    return result, f"nothing was changed; it would be {fact}" if dry_run else fact

@@ -1,133 +1,116 @@
-"""Retention of the hot tier: a policy where the cluster has Index State Management (ISM), whole days by name elsewhere.
+"""Retention of the hot tier by event day: which day is merged, which is deleted, which stays and why.
 
-ISM's answers are described in OpenSearch's documentation; what differs in practice is in docs/decisions.
+One policy, from `hot_days`, `hot_merge_days` and `hot_read_only`. Where the cluster has ISM, `ism` writes the ageing
+part of it down there; deleting is always done here, because only the ledger's proof allows it.
 """
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, Literal
 
 from opensearchpy import OpenSearch
-from opensearchpy.exceptions import NotFoundError
 
 from dualsink import search
+from dualsink.proof import DayProof
 from dualsink.settings import Settings
 
-
-def has_ism(client: OpenSearch) -> bool:
-    """Whether the cluster has the index-management plugin."""
-    return any(p["component"] == "opensearch-index-management" for p in client.cat.plugins(params={"format": "json"}))
+Prove = Callable[[Mapping[date, str]], Mapping[date, DayProof]]
 
 
-def policy_id(settings: Settings) -> str:
-    """Name of the ISM policy."""
-    return f"{settings.opensearch_index}-retention"
+@dataclass(frozen=True)
+class Step:
+    """What retention does with one day index, and why. `size` is its primary shards' bytes."""
+
+    day: date
+    index: str
+    documents: int
+    size: int
+    action: Literal["keep", "merge", "delete"]
+    reason: str
+
+    def __str__(self) -> str:
+        size = f"{self.documents:,} documents, {self.size / 1e6:,.1f} MB"
+        return f"{self.action:6} {self.index} ({size}): {self.reason}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as JSON types."""
+        return {"day": self.day.isoformat(), "index": self.index, "action": self.action, "reason": self.reason}
 
 
-def policy_body(settings: Settings) -> dict[str, Any]:
-    """hot -> read only and merged after a day -> deleted after `hot_days`; ISM counts from the index's creation."""
-    return {
-        "policy": {
-            "description": f"dualsink: {settings.opensearch_index} is searchable for {settings.hot_days} days",
-            "default_state": "hot",
-            "states": [
-                {
-                    "name": "hot",
-                    "actions": [],
-                    "transitions": [{"state_name": "read_mostly", "conditions": {"min_index_age": "2d"}}],
-                },
-                {
-                    "name": "read_mostly",
-                    "actions": [{"force_merge": {"max_num_segments": 1}}],
-                    "transitions": [
-                        {"state_name": "delete", "conditions": {"min_index_age": f"{settings.hot_days + 1}d"}}
-                    ],
-                },
-                {"name": "delete", "actions": [{"delete": {}}], "transitions": []},
-            ],
-            "ism_template": [{"index_patterns": [f"{settings.opensearch_index}-*"], "priority": 100}],
-        }
-    }
+def plan(client: OpenSearch, settings: Settings, prove: Prove, today: date | None = None) -> list[Step]:
+    """One step for every day index, oldest first; nothing is changed.
 
-
-def ensure_policy(client: OpenSearch, settings: Settings) -> str:
-    """Install or update the ISM policy and attach it to indices that have none.
-
-    Returns `created`, `updated`, `exists`, or says that the cluster has no ISM. A policy over an existing one needs
-    its sequence numbers, and `ism_template` reaches only indices that are created later.
+    A day is expired when it lies more than `hot_days` days before today (UTC), closed when more than `hot_merge_days`.
+    `prove` is asked for the expired days alone, and only where there are some; whatever keeps it from answering keeps
+    those days.
     """
-    if not has_ism(client):
-        return "no ISM here: `python -m dualsink retention` deletes whole days"
-    path, wanted = f"/_plugins/_ism/policies/{policy_id(settings)}", policy_body(settings)
+    search.refresh(client, settings.opensearch_index)
+    today = today or datetime.now(UTC).date()
+    indices = search.day_indices(client, settings.opensearch_index)
+    expired = {day: name for day, name in indices.items() if (today - day).days > settings.hot_days}
+    proofs, trouble = _proofs(prove, expired)
+    stats = search.day_stats(client, settings.opensearch_index)
+    return [
+        _expired(day, stats[name], proofs.get(day), trouble)
+        if day in expired
+        else _living(day, stats[name], settings, (today - day).days)
+        for day, name in indices.items()
+        if name in stats
+    ]
+
+
+def _proofs(prove: Prove, expired: Mapping[date, str]) -> tuple[Mapping[date, DayProof], str]:
+    """The proofs, or none and what went wrong: an archive that does not answer proves nothing."""
     try:
-        found = client.transport.perform_request("GET", path)
-    except NotFoundError:
-        client.transport.perform_request("PUT", path, body=wanted)
-        state = "created"
-    else:
-        state = _update_policy(client, path, found, wanted)
-    _attach(client, settings)
-    return state
+        return (prove(expired) if expired else {}), ""
+    except Exception as error:
+        return {}, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
-def _update_policy(client: OpenSearch, path: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    if _contains(found["policy"], wanted["policy"]):
-        return "exists"
-    numbers = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
-    client.transport.perform_request("PUT", path, params=numbers, body=wanted)
-    return "updated"
+def _expired(day: date, found: search.DayStats, proof: DayProof | None, trouble: str) -> Step:
+    step = Step(day, found.index, found.documents, found.bytes, "keep", f"no proof was to be had: {trouble}")
+    if proof is None:
+        return step
+    if proof.holds and proof.documents != found.documents:
+        return replace(step, reason="it changed while it was compared: the next run decides")
+    return replace(step, action="delete" if proof.holds else "keep", reason=str(proof))
 
 
-def _contains(found: Any, wanted: Any) -> bool:
-    """Whether every value of `wanted` stands in `found`, which a server fills up with defaults."""
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(k in found and _contains(found[k], v) for k, v in wanted.items())
-    if isinstance(wanted, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(wanted)
-            and all(_contains(f, w) for f, w in zip(found, wanted, strict=True))
-        )
-    return found == wanted
+def _living(day: date, found: search.DayStats, settings: Settings, age: int) -> Step:
+    step = Step(day, found.index, found.documents, found.bytes, "keep", f"in the hot window, {age} days old")
+    if age <= settings.hot_merge_days:
+        return step
+    open_still = settings.hot_read_only and not found.read_only
+    if found.segments <= found.shards and not open_still:
+        return replace(step, reason=f"{step.reason}, merged")
+    wanted = "to be closed for writing and merged" if open_still else "to be merged"
+    return replace(step, action="merge", reason=f"{step.reason}, {found.segments} segments {wanted}")
 
 
-def _attach(client: OpenSearch, settings: Settings) -> None:
-    for state in explain(client, settings):
-        if state["policy_id"] is None:
-            client.transport.perform_request(
-                "POST", f"/_plugins/_ism/add/{state['index']}", body={"policy_id": policy_id(settings)}
-            )
+def carry_out(client: OpenSearch, settings: Settings, steps: list[Step], merges: bool = True) -> list[Step]:
+    """Do what the plan says, and return what was done. `merges` is off where ISM merges.
+
+    An index that has got documents since it was proven is kept for the next run.
+    """
+    return [_do(client, settings, step, merges) for step in steps]
 
 
-def explain(client: OpenSearch, settings: Settings) -> list[dict[str, Any]]:
-    """What ISM does with each day index: index, policy_id (None where unmanaged), state, and its last message."""
-    states = []
-    for name in search.day_indices(client, settings.opensearch_index).values():
-        answer = client.transport.perform_request("GET", f"/_plugins/_ism/explain/{name}")[name]
-        policy = answer.get("policy_id") or answer.get("index.plugins.index_state_management.policy_id")
-        info = answer.get("info", {})
-        states.append(
-            {
-                "index": name,
-                "policy_id": policy,
-                "state": answer.get("state", {}).get("name", "not started"),
-                "message": info.get("message", "") + (f" ({info['cause']})" if info.get("cause") else ""),
-            }
-        )
-    return states
+def _do(client: OpenSearch, settings: Settings, step: Step, merges: bool) -> Step:
+    if step.action == "merge" and not merges:
+        return replace(step, action="keep", reason=f"{step.reason} by ISM")
+    if step.action == "merge":
+        _merge(client, step.index, settings.hot_read_only)
+    elif step.action == "delete":
+        search.refresh(client, settings.opensearch_index)
+        if client.count(index=step.index)["count"] != step.documents:
+            return replace(step, action="keep", reason="it got more documents: the next run decides")
+        client.indices.delete(index=step.index)
+    return step
 
 
-def drop_policy(client: OpenSearch, settings: Settings) -> bool:
-    """Delete the ISM policy; False where there is none."""
-    if not has_ism(client):
-        return False
-    try:
-        client.transport.perform_request("DELETE", f"/_plugins/_ism/policies/{policy_id(settings)}")
-    except NotFoundError:
-        return False
-    return True
-
-
-def expired_days(client: OpenSearch, settings: Settings, today: date | None = None) -> dict[date, str]:
-    """Day indices older than the hot window of `hot_days` days before today (UTC)."""
-    first = (today or datetime.now(UTC).date()) - timedelta(days=settings.hot_days)
-    return {day: name for day, name in search.day_indices(client, settings.opensearch_index).items() if day < first}
+def _merge(client: OpenSearch, index: str, read_only: bool) -> None:
+    if read_only:
+        client.indices.put_settings(index=index, body={"index.blocks.write": True})
+    client.indices.forcemerge(index=index, params={"max_num_segments": 1})
+    client.indices.refresh(index=index)  # Else the segments that were merged are still counted.

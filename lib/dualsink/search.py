@@ -1,6 +1,8 @@
-"""The hot tier in OpenSearch: client, index template, alias, and the retention of whole days."""
+"""The hot tier in OpenSearch: client, index template, alias, and its day indices."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -56,15 +58,16 @@ def connect(settings: Settings, timeout: float = 60, serializer: JSONSerializer 
     )
 
 
-def template_body(settings: Settings) -> dict[str, Any]:
-    """The composable index template of the day indices."""
+def template_body(settings: Settings, shards: int | None = None) -> dict[str, Any]:
+    """The composable index template of the day indices, with `opensearch_shards` or as many shards as are given."""
     return {
         "index_patterns": [f"{settings.opensearch_index}-*"],
         "priority": 100,
         "template": {
             "settings": {
-                "number_of_shards": settings.opensearch_shards,
+                "number_of_shards": shards or settings.opensearch_shards,
                 "number_of_replicas": settings.opensearch_replicas,
+                "codec": settings.opensearch_codec,
                 "refresh_interval": settings.opensearch_refresh_interval,
             },
             "mappings": MAPPING,
@@ -74,12 +77,20 @@ def template_body(settings: Settings) -> dict[str, Any]:
 
 
 def ensure_template(client: OpenSearch, settings: Settings) -> str:
-    """Install the template (which carries the alias); returns `created`, `updated` or `exists`.
+    """Install the template where the day indices fit it; returns `created`, `updated` or `exists`.
 
     Raises ShapeMismatch where a day index exists with another mapping, naming the fields.
     """
     _check_indices(client, settings)
-    body, name = template_body(settings), settings.opensearch_index
+    return put_template(client, settings)
+
+
+def put_template(client: OpenSearch, settings: Settings) -> str:
+    """Install the template (which carries the alias) for coming days; returns `created`, `updated` or `exists`.
+
+    Its shards follow the size of the days so far (`shards_of_next_day`).
+    """
+    body, name = template_body(settings, shards_of_next_day(client, settings)), settings.opensearch_index
     try:
         found = client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
     except NotFoundError:
@@ -127,6 +138,52 @@ def day_indices(client: OpenSearch, alias: str) -> dict[date, str]:
         except ValueError:
             continue
     return dict(sorted(days.items()))
+
+
+@dataclass(frozen=True)
+class DayStats:
+    """One day index: documents, bytes, segments and shards of its primaries, and whether it takes no writes."""
+
+    index: str
+    documents: int
+    bytes: int
+    segments: int
+    shards: int
+    read_only: bool
+
+
+def day_stats(client: OpenSearch, alias: str) -> dict[str, DayStats]:
+    """Figures of every day index by its name."""
+    names = list(day_indices(client, alias).values())
+    if not names:
+        return {}
+    found = client.indices.stats(index=f"{alias}-*", metric="docs,store,segments")["indices"]
+    settings = client.indices.get_settings(index=f"{alias}-*", params={"flat_settings": "true"})
+    return {
+        name: _day_stats(name, found[name]["primaries"], settings[name]["settings"])
+        for name in names
+        if name in found and name in settings
+    }
+
+
+def _day_stats(name: str, primaries: dict[str, Any], settings: dict[str, str]) -> DayStats:
+    return DayStats(
+        name,
+        primaries["docs"]["count"],
+        primaries["store"]["size_in_bytes"],
+        primaries["segments"]["count"],
+        int(settings["index.number_of_shards"]),
+        settings.get("index.blocks.write") == "true",
+    )
+
+
+def shards_of_next_day(client: OpenSearch, settings: Settings) -> int:
+    """Shards that the next day's index needs: none over `hot_shard_gb` if it grows as large as the largest day so far.
+
+    At least `opensearch_shards`. Only new indices get another number; a day's own shards never change.
+    """
+    largest = max((found.bytes for found in day_stats(client, settings.opensearch_index).values()), default=0)
+    return max(settings.opensearch_shards, math.ceil(largest / (settings.hot_shard_gb * 2**30)))
 
 
 def refresh(client: OpenSearch, alias: str) -> None:

@@ -59,7 +59,11 @@ class Settings(BaseModel):
     opensearch_shards: int = Field(1, ge=1)
     opensearch_replicas: int = Field(0, ge=0)
     opensearch_refresh_interval: Annotated[str, Field(pattern=r"^(-1|\d+(ms|s|m))$")] = "30s"
+    opensearch_codec: Literal["default", "best_compression", "zstd", "zstd_no_dict"] = "default"
     hot_days: int = Field(7, ge=1)
+    hot_merge_days: int = Field(1, ge=1)
+    hot_read_only: bool = False
+    hot_shard_gb: float = Field(50, gt=0)
 
     # Archive
     catalog_name: Name = "lakehouse"
