@@ -17,6 +17,7 @@ from dualsink import (
     ledger,
     proof,
     queries,
+    questions,
     recovery,
     search,
     source,
@@ -112,7 +113,7 @@ def query(settings: Settings, say: Say) -> Outcome:
     """Ask both stores the first questions and show the answers."""
     with session(settings) as spark, closing(search.connect(settings)) as client:
         answers = {
-            "errors of the last hour (OpenSearch)": queries.errors_of_last_hour(client, settings),
+            "errors of the last hour (OpenSearch)": queries.ask(client, settings, questions.errors_of_last_hour()),
             "latest events (archive)": queries.latest(spark, settings),
             "errors per service (archive)": queries.errors_per_service(spark, settings),
             "partitions (archive)": queries.partitions(spark, settings),

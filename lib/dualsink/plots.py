@@ -17,7 +17,7 @@ from pandas.io.formats.style import Styler
 from dualsink.batch import BatchReport
 from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.ledger import Ledger
-from dualsink.queries import ERRORS
+from dualsink.questions import ERRORS
 
 # A fixed colour for every level, told apart also by colour-blind eyes; the order is that of the stacked bars.
 LEVEL_COLOURS = {

@@ -11,9 +11,9 @@ import pandas as pd
 from opensearchpy import OpenSearch
 from pyspark.sql import DataFrame, SparkSession
 
+from dualsink.questions import ERRORS, Question, of_trace
 from dualsink.settings import Settings
 
-ERRORS = ("ERROR", "FATAL")
 HIT = ["timestamp", "level", "service", "host", "message"]
 LEVEL_COUNTS = ["time", "level", "events"]
 DAY_COUNTS = ["day", "events"]
@@ -25,46 +25,18 @@ _WIDTHS = [timedelta(seconds=s) for s in (1, 5, 10, 30, 60, 120, 300, 600, 1800,
 # -- OpenSearch: through the alias, newest first -------------------------------------------------------
 
 
-def errors_of_last_hour(client: OpenSearch, settings: Settings, size: int = 20) -> pd.DataFrame:
-    """The newest ERROR and FATAL events of the last hour by the server's clock, at most `size`. Columns: HIT."""
-    query = {
-        "bool": {
-            "filter": [
-                {"range": {"timestamp": {"gte": "now-1h", "lte": "now"}}},
-                {"terms": {"level": ERRORS}},
-            ]
-        }
-    }
-    return _hits(client, settings, query, size)
-
-
-def with_phrase(client: OpenSearch, settings: Settings, phrase: str, size: int = 20) -> pd.DataFrame:
-    """Events whose message holds the words of `phrase` next to each other, in any case. Columns: HIT."""
-    query = {"match_phrase": {"message": phrase}}
-    return _hits(client, settings, query, size)
-
-
-def of_service(
-    client: OpenSearch, settings: Settings, service: str, levels: tuple[str, ...], size: int = 20
-) -> pd.DataFrame:
-    """Events of one service with one of `levels`, asked in the query DSL. Columns: HIT."""
-    query = {"bool": {"filter": [{"term": {"service": service}}, {"terms": {"level": levels}}]}}
-    return _hits(client, settings, query, size)
+def ask(client: OpenSearch, settings: Settings, question: Question, size: int = 20) -> pd.DataFrame:
+    """The newest events that answer a question, asked in the query DSL, at most `size`. Columns: HIT."""
+    return _hits(client, settings, question.dsl, size)
 
 
 def by_query_string(client: OpenSearch, settings: Settings, text: str, size: int = 20) -> pd.DataFrame:
     """Events that match a query string (Lucene syntax), such as people type in Dashboards. Columns: HIT.
 
-    Build values of others into `text` with `quoted`.
+    Build values of others into `text` with `questions.quoted`.
     """
     query = {"query_string": {"query": text, "default_field": "message", "allow_leading_wildcard": False}}
     return _hits(client, settings, query, size)
-
-
-def quoted(value: str) -> str:
-    """`value` as one term of a query string: in quotes, where only the quote and the backslash need escaping."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def busiest_service(client: OpenSearch, settings: Settings, levels: tuple[str, ...] = ("ERROR", "WARN")) -> str | None:
@@ -97,8 +69,7 @@ def widest_trace(client: OpenSearch, settings: Settings, sample: int = 10_000) -
 
 def trace(client: OpenSearch, settings: Settings, trace_id: str, size: int = 1000) -> pd.DataFrame:
     """One request's way through the services, oldest event first. Columns: HIT and span_id."""
-    query = {"term": {"trace_id": trace_id}}
-    return _hits(client, settings, query, size, columns=[*HIT, "span_id"], order="asc")
+    return _hits(client, settings, of_trace(trace_id).dsl, size, columns=[*HIT, "span_id"], order="asc")
 
 
 def levels_over_time(client: OpenSearch, settings: Settings) -> pd.DataFrame:
@@ -176,6 +147,16 @@ def _time_range(client: OpenSearch, settings: Settings) -> tuple[pd.Timestamp | 
 
 
 # -- the archive: Spark SQL on the Iceberg table -------------------------------------------------------
+
+
+def ask_archive(spark: SparkSession, settings: Settings, question: Question, limit: int = 20) -> pd.DataFrame:
+    """The newest events of all time that answer a question. Columns: HIT; `attrs["total"]` counts all of them."""
+    condition = f"FROM {settings.archive_table} WHERE {question.sql}"
+    total = spark.sql(f"SELECT count(*) AS events {condition}", args=question.args).first().events
+    newest = f"SELECT {', '.join(HIT)} {condition} ORDER BY timestamp DESC, `offset` DESC LIMIT :limit"
+    frame = _frame(spark.sql(newest, args=question.args | {"limit": limit}))
+    frame.attrs["total"] = total
+    return frame
 
 
 def latest(spark: SparkSession, settings: Settings, limit: int = 20) -> pd.DataFrame:

@@ -15,6 +15,16 @@ from dualsink.settings import Settings
 from dualsink.shapes import read_exactly
 
 KEYWORD = {"type": "keyword", "ignore_above": 8191}
+# The standard tokenizer keeps `java.io.IOException` and `10,000` whole: nobody would find `IOException`.
+ANALYSIS = {
+    "char_filter": {
+        "separators": {"type": "mapping", "mappings": [f"{character} => \\u0020" for character in ".:,'"]},
+    },
+    "analyzer": {
+        "words": {"type": "custom", "char_filter": ["separators"], "tokenizer": "standard", "filter": ["lowercase"]},
+    },
+}
+TEXT = {"type": "text", "analyzer": "words"}
 # Explicit and strict: an unknown field is the parser's to keep in `attributes`, never the mapping's to guess.
 MAPPING = {
     "dynamic": "strict",
@@ -23,18 +33,20 @@ MAPPING = {
         "level": KEYWORD,
         "service": KEYWORD,
         "host": KEYWORD,
-        "message": {"type": "text"},
-        "stack_trace": {"type": "text"},
+        "message": TEXT,
+        "stack_trace": TEXT,
         "log_id": KEYWORD,
         "trace_id": KEYWORD,
         "span_id": KEYWORD,
         "attributes": {"type": "flat_object"},
-        "topic": KEYWORD,
-        "partition": {"type": "integer"},
-        "offset": {"type": "long"},
-        "kafka_timestamp": {"type": "date", "format": "epoch_millis"},
+        "topic": KEYWORD | {"index": False},
+        "partition": {"type": "integer", "index": False},
+        "offset": {"type": "long", "index": False},
+        "kafka_timestamp": {"type": "date", "format": "epoch_millis", "index": False},
     },
 }
+# Sorted and looked up by their columns (`doc_values`) alone: the id, which is made of them, is the index to them.
+COORDINATE_FIELDS = ("topic", "partition", "offset", "kafka_timestamp")
 
 
 class ExactSerializer(JSONSerializer):
@@ -68,6 +80,7 @@ def template_body(settings: Settings, shards: int | None = None) -> dict[str, An
                 "number_of_shards": shards or settings.opensearch_shards,
                 "number_of_replicas": settings.opensearch_replicas,
                 "codec": settings.opensearch_codec,
+                "analysis": ANALYSIS,
                 "refresh_interval": settings.opensearch_refresh_interval,
             },
             "mappings": MAPPING,
@@ -105,8 +118,14 @@ def put_template(client: OpenSearch, settings: Settings) -> str:
 def _flat(template: dict[str, Any]) -> tuple:
     """Comparable form: the server wraps settings in `index` and returns numbers as strings."""
     settings = template["settings"]
-    settings = settings.get("index", settings)
-    return {k: str(v) for k, v in settings.items()}, template["mappings"], template["aliases"]
+    return _as_text(settings.get("index", settings)), template["mappings"], template["aliases"]
+
+
+def _as_text(value: Any) -> Any:
+    """The value with every scalar in it as a string."""
+    if isinstance(value, dict):
+        return {name: _as_text(each) for name, each in value.items()}
+    return [_as_text(each) for each in value] if isinstance(value, list) else str(value)
 
 
 def _check_indices(client: OpenSearch, settings: Settings) -> None:

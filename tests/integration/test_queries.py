@@ -3,13 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from lark.exceptions import UnexpectedInput
 from opensearchpy import OpenSearch
+from opensearchpy.exceptions import RequestError
 
-from dualsink import checks, kafka, queries, search, stream
+from dql import translated
+from dualsink import checks, kafka, queries, questions, search, stream
 from dualsink.generator import Record
 from dualsink.settings import Settings
 
@@ -23,7 +27,9 @@ EVENTS = [
     (30, "WARN", NASTY, "cart-1", "t2", "unavailable upstream"),
     (20, "INFO", "order", "order-1", "t2", "fine"),
     (10, "INFO", "mail", "mail-1", "t2", "fine as well"),
+    (5, "DEBUG", "order", "order-1", "t3", "pool of 10,000 connections"),
 ]
+TRACE = "java.net.SocketTimeoutException: Read timed out\n\tat com.example.Client.call(Client.java:118)"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +51,7 @@ def _record(event: tuple) -> Record:
     minutes, level, service, host, trace, message = event
     fields = {"timestamp": (NOW - timedelta(minutes=minutes)).isoformat(), "level": level, "service": service}
     fields |= {"host": host, "trace_id": trace, "span_id": f"{trace}-{host}", "message": message}
+    fields |= {"stack_trace": TRACE} if level == "ERROR" else {}
     return Record(service.encode(), json.dumps(fields).encode(), None)
 
 
@@ -63,26 +70,67 @@ def messages(frame: pd.DataFrame) -> list[str]:
 # -- OpenSearch ----------------------------------------------------------------------------------------
 
 
-def test_errors_of_the_last_hour_are_errors_and_of_the_last_hour_newest_first(client, stores):
-    assert messages(queries.errors_of_last_hour(client, stores)) == [EVENTS[2][5], EVENTS[1][5]]
+QUESTIONS = {
+    "errors-last-hour": lambda e: e[1] in ("ERROR", "FATAL") and e[0] < 60,
+    "phrase": lambda e: "upstream unavailable" in e[5].lower(),
+    "service-levels": lambda e: e[2] == "order" and e[1] in ("ERROR", "WARN"),
+    "trace": lambda e: e[4] == "t2",
+    "exception": lambda e: e[1] == "ERROR",
+    "without-noise": lambda e: e[2] == "order" and e[1] != "DEBUG",
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_finds_the_same_events_in_every_language_and_in_the_archive(client, stores, spark, name):
+    question = questions.all_questions("order", "t2")[name]
+    expected = [event[5] for event in EVENTS[::-1] if QUESTIONS[name](event)]
+    answers = {
+        "dsl": queries.ask(client, stores, question),
+        "lucene": queries.by_query_string(client, stores, question.lucene),
+        "dql": queries.ask(client, stores, replace(question, dsl=translated(question.dql))),
+        "sql": queries.ask_archive(spark, stores, question),
+    }
+    assert {form: messages(answer) for form, answer in answers.items()} == dict.fromkeys(answers, expected)
+    assert expected
+
+
+def test_a_range_of_lucene_is_no_dql_and_one_of_dql_is_no_lucene(client, stores):
+    with pytest.raises(UnexpectedInput):
+        translated("timestamp:[now-1h TO now]")
+    with pytest.raises(RequestError):
+        queries.by_query_string(client, stores, "level:ERROR AND timestamp >= now-1h)")
+    assert messages(queries.by_query_string(client, stores, "level:ERROR AND timestamp >= now-1h")) != messages(
+        queries.by_query_string(client, stores, "level:ERROR AND timestamp:>=now-1h")
+    )
 
 
 def test_no_more_than_asked_for_is_shown_and_all_are_counted(client, stores):
-    found = queries.errors_of_last_hour(client, stores, size=1)
+    found = queries.ask(client, stores, questions.errors_of_last_hour(), size=1)
     assert (len(found), found.attrs["total"]) == (1, 2)
 
 
-def test_a_phrase_is_found_in_this_order_and_any_case(client, stores):
-    assert messages(queries.with_phrase(client, stores, "upstream UNAVAILABLE")) == [EVENTS[2][5], EVENTS[0][5]]
-
-
 @pytest.mark.parametrize("service", ["order", NASTY, "no such", 'x" OR *:*'])
-def test_a_query_string_with_a_quoted_value_finds_what_the_dsl_finds(client, stores, service):
-    text = f"service:{queries.quoted(service)} AND level:(ERROR OR WARN)"
-    typed = queries.by_query_string(client, stores, text)
-    asked = queries.of_service(client, stores, service, ("ERROR", "WARN"))
+def test_a_value_with_syntax_in_it_is_taken_as_it_is_in_every_language(client, stores, spark, service):
+    question = questions.of_service(service)
     expected = [e[5] for e in EVENTS[::-1] if e[2] == service and e[1] in ("ERROR", "WARN")]
-    assert (messages(typed), messages(asked)) == (expected, expected)
+    assert messages(queries.by_query_string(client, stores, question.lucene)) == expected
+    assert messages(queries.ask(client, stores, question)) == expected
+    assert messages(queries.ask(client, stores, replace(question, dsl=translated(question.dql)))) == expected
+    assert messages(queries.ask_archive(spark, stores, question)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("stack_trace:SocketTimeoutException", 2),
+        ("stack_trace:java.net.SocketTimeoutException", 2),
+        ('stack_trace:"Client.java:118"', 2),
+        ("message:10,000", 1),
+        ("message:connection", 0),
+    ],
+)
+def test_words_are_found_wherever_punctuation_ends_them(client, stores, text, found):
+    assert len(queries.by_query_string(client, stores, text)) == found
 
 
 def test_the_busiest_service_is_the_one_with_most_warnings_and_errors(client, stores):
@@ -92,7 +140,7 @@ def test_the_busiest_service_is_the_one_with_most_warnings_and_errors(client, st
 def test_the_widest_trace_is_shown_from_its_beginning(client, stores):
     widest = queries.widest_trace(client, stores)
     assert widest == "t2"
-    assert messages(queries.trace(client, stores, widest)) == [e[5] for e in EVENTS[2:]]
+    assert messages(queries.trace(client, stores, widest)) == [e[5] for e in EVENTS[2:6]]
 
 
 def test_levels_over_time_count_every_event_in_both_stores_alike(client, stores, spark):
@@ -117,7 +165,7 @@ def test_the_newest_ids_are_those_of_the_coordinates(client, stores):
 def test_stores_without_any_day_answer_with_nothing(client, stores):
     nowhere = stores.model_copy(update={"opensearch_index": "no-such-alias"})
     assert queries.documents(client, nowhere) == 0
-    assert messages(queries.errors_of_last_hour(client, nowhere)) == []
+    assert messages(queries.ask(client, nowhere, questions.errors_of_last_hour())) == []
     assert (queries.widest_trace(client, nowhere), queries.busiest_service(client, nowhere)) == (None, None)
     assert queries.levels_over_time(client, nowhere).empty and queries.events_per_day(client, nowhere).empty
 
@@ -127,8 +175,8 @@ def test_stores_without_any_day_answer_with_nothing(client, stores):
 
 def test_the_latest_events_come_first_with_their_time_in_utc(stores, spark):
     found = queries.latest(spark, stores, limit=2)
-    assert list(found["message"]) == [EVENTS[5][5], EVENTS[4][5]]
-    assert found["timestamp"][0] == pd.Timestamp(NOW - timedelta(minutes=10))
+    assert list(found["message"]) == [EVENTS[6][5], EVENTS[5][5]]
+    assert found["timestamp"][0] == pd.Timestamp(NOW - timedelta(minutes=5))
 
 
 def test_errors_per_service_count_distinct_hosts(stores, spark):
@@ -150,11 +198,11 @@ def test_snapshots_bear_the_streams_batches_newest_first(stores, spark):
 
 def test_time_travel_shows_the_table_before_the_last_commit(stores, spark):
     found = queries.time_travel(spark, stores)
-    assert found[["version", "events"]].to_numpy().tolist() == [["now", 6], ["before", 4]]
+    assert found[["version", "events"]].to_numpy().tolist() == [["now", 7], ["before", 4]]
 
 
 def test_both_stores_count_events_errors_and_days_alike(client, stores, spark):
     found = queries.counts_side_by_side(spark, client, stores).set_index("what")
-    assert list(found.loc["events"]) == [6, 6, 6]
+    assert list(found.loc["events"]) == [7, 7, 7]
     assert list(found.loc["errors"]) == [3, 3, 3]
     assert len(set(found.loc["days"])) == 1

@@ -1,0 +1,140 @@
+"""The questions that people ask in Dashboards, each in the four languages in which it can be asked.
+
+- `dql`: Dashboards' own language, the search bar's default. Words are `and`, `or`; a range is `timestamp >= now-1h`.
+- `lucene`: the query string, the search bar's other language and OpenSearch's `query_string`. Words are `AND`, `OR`, in
+  capitals; a range is `timestamp:[now-1h TO now]`.
+- `dsl`: the query DSL, as programs should ask: structure, so that nothing has to be escaped.
+- `sql`: the condition that asks the archive the same in Spark SQL, with `args`.
+
+All four find the same events; tests ask each of the live stores.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+ERRORS = ("ERROR", "FATAL")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question in all its forms."""
+
+    title: str
+    dql: str
+    lucene: str
+    dsl: dict[str, Any]
+    sql: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+def quoted(value: str) -> str:
+    """`value` as one term of DQL or Lucene: in quotes, where only the quote and the backslash need escaping."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def errors_of_last_hour() -> Question:
+    """ERROR and FATAL events of the last hour by the server's clock."""
+    levels = " or ".join(ERRORS)
+    return Question(
+        title="Errors of the last hour",
+        dql=f"level : ({levels}) and timestamp >= now-1h and timestamp <= now",
+        lucene=f"level:({' OR '.join(ERRORS)}) AND timestamp:[now-1h TO now]",
+        dsl=_all({"terms": {"level": ERRORS}}, {"range": {"timestamp": {"gte": "now-1h", "lte": "now"}}}),
+        sql="array_contains(:levels, level) AND timestamp BETWEEN now() - INTERVAL 1 HOUR AND now()",
+        args={"levels": list(ERRORS)},
+    )
+
+
+def with_phrase(phrase: str) -> Question:
+    """Events whose message holds the words of `phrase` next to each other, in any case."""
+    return Question(
+        title=f"Messages that say “{phrase}”",
+        dql=f"message : {quoted(phrase)}",
+        lucene=f"message:{quoted(phrase)}",
+        dsl={"match_phrase": {"message": phrase}},
+        sql="lower(message) RLIKE :words",
+        args={"words": words_pattern(phrase)},
+    )
+
+
+def of_service(service: str, levels: tuple[str, ...] = ("ERROR", "WARN")) -> Question:
+    """Events of one service with one of `levels`."""
+    return Question(
+        title=f"{', '.join(levels)} of {service}",
+        dql=f"service : {quoted(service)} and level : ({' or '.join(levels)})",
+        lucene=f"service:{quoted(service)} AND level:({' OR '.join(levels)})",
+        dsl=_all({"term": {"service": service}}, {"terms": {"level": levels}}),
+        sql="service = :service AND array_contains(:levels, level)",
+        args={"service": service, "levels": list(levels)},
+    )
+
+
+def of_trace(trace_id: str) -> Question:
+    """Every event of one request, in whichever service."""
+    return Question(
+        title=f"Trace {trace_id}",
+        dql=f"trace_id : {quoted(trace_id)}",
+        lucene=f"trace_id:{quoted(trace_id)}",
+        dsl={"term": {"trace_id": trace_id}},
+        sql="trace_id = :trace",
+        args={"trace": trace_id},
+    )
+
+
+def with_exception(name: str, since: str = "24h") -> Question:
+    """Stack traces that name an exception, in the newest `since` (such as `90m`, `24h`, `7d`)."""
+    number, unit = int(since[:-1]), {"m": "MINUTE", "h": "HOUR", "d": "DAY"}[since[-1]]
+    return Question(
+        title=f"Stack traces with {name}",
+        dql=f"stack_trace : {quoted(name)} and timestamp >= now-{since}",
+        lucene=f"stack_trace:{quoted(name)} AND timestamp:>=now-{since}",
+        dsl=_all({"match_phrase": {"stack_trace": name}}, {"range": {"timestamp": {"gte": f"now-{since}"}}}),
+        sql=f"lower(stack_trace) RLIKE :words AND timestamp >= now() - INTERVAL {number} {unit}",
+        args={"words": words_pattern(name)},
+    )
+
+
+def without_noise(service: str) -> Question:
+    """What one service says above DEBUG."""
+    return Question(
+        title=f"{service} without DEBUG",
+        dql=f"service : {quoted(service)} and not level : (DEBUG or TRACE)",
+        lucene=f"service:{quoted(service)} AND NOT level:(DEBUG OR TRACE)",
+        dsl={
+            "bool": {
+                "filter": [{"term": {"service": service}}],
+                "must_not": [{"terms": {"level": ["DEBUG", "TRACE"]}}],
+            }
+        },
+        sql="service = :service AND NOT array_contains(:quiet, level)",
+        args={"service": service, "quiet": ["DEBUG", "TRACE"]},
+    )
+
+
+def words_pattern(phrase: str) -> str:
+    """A regular expression for lower-cased text: the words of `phrase` next to each other, as the analyzer sees words.
+
+    It is written for both Java's and RE2's dialect, so Spark and DuckDB read it alike.
+    """
+    other = r"[^\p{L}\p{N}_]"
+    words = f"{other}+".join(re.escape(word) for word in re.findall(r"\w+", phrase.lower()))
+    return f"(^|{other}){words}($|{other})"
+
+
+def all_questions(service: str, trace_id: str) -> dict[str, Question]:
+    """Every question by its name, asked of one service and one trace."""
+    return {
+        "errors-last-hour": errors_of_last_hour(),
+        "phrase": with_phrase("upstream unavailable"),
+        "service-levels": of_service(service),
+        "trace": of_trace(trace_id),
+        "exception": with_exception("SocketTimeoutException"),
+        "without-noise": without_noise(service),
+    }
+
+
+def _all(*filters: dict[str, Any]) -> dict[str, Any]:
+    """All conditions, as filters: they need no score, and OpenSearch caches them."""
+    return {"bool": {"filter": list(filters)}}
