@@ -12,6 +12,7 @@ commands
   run       start the servers, run the notebooks, show the ledger (the default)
   test      run the test suite; further arguments go to pytest
   lab       servers and JupyterLab on 127.0.0.1; Ctrl-C stops both
+  explore   servers and the log explorer, a page on 127.0.0.1
   up, down, status, clean
             start, stop, show the local servers; delete their data
   setup, produce, stream, query, validate

@@ -2,8 +2,8 @@
 
     python bench/mapping.py --host 127.0.0.1 --port 9201 [--documents 100000] [--rounds 3]
 
-Prints a Markdown table: bytes an event on disk (merged to one segment) and the node's CPU microseconds an event (from its
-own statistics, refreshes and merges included; the median of the rounds, whose order rotates).
+Prints a Markdown table: bytes an event on disk (merged to one segment) and the node's CPU microseconds an event (from
+its own statistics, refreshes and merges included; the median of the rounds, whose order rotates).
 Everything it creates is named `bench-mapping-*` and deleted at its end.
 """
 
@@ -104,10 +104,22 @@ def load(client: OpenSearch, change: Change, docs: list[bytes]) -> tuple[float, 
             raise SystemExit("The node refused documents: this variant does not fit them.")
     client.indices.refresh(index=index)
     cpu = (cpu_seconds(client) - before) / len(docs) * 1e6
-    client.indices.forcemerge(index=index, params={"max_num_segments": 1})
-    size = client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"] / len(docs)
+    size = merged_bytes(client, index) / len(docs)
     client.indices.delete(index=index)
     return cpu, size
+
+
+def merged_bytes(client: OpenSearch, index: str) -> int:
+    """Bytes of an index as one segment, once the files of those that were merged are gone."""
+    client.indices.forcemerge(index=index, params={"max_num_segments": 1})
+    sizes = [-1]
+    while len(sizes) < 3 or len(set(sizes[-3:])) > 1:
+        client.indices.refresh(index=index)
+        client.indices.flush(index=index, params={"force": "true"})
+        stats = client.indices.stats(index=index, metric="store")
+        sizes.append(stats["_all"]["primaries"]["store"]["size_in_bytes"])
+        time.sleep(0.5)
+    return sizes[-1]
 
 
 def main() -> None:

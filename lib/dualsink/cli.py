@@ -122,6 +122,20 @@ def lab(context: typer.Context, env: Env = "local", param: Param = None) -> None
     raise typer.Exit(lab.run(settings, summary.console()))
 
 
+@app.command()
+def explore(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    port: Annotated[int, typer.Option(help="Port of the page, or the next free one.")] = 8866,
+) -> None:
+    """Start the servers and the log explorer, a page on 127.0.0.1; Ctrl-C stops both."""
+    from dualsink import runner
+    from dualsink.explorer import serve
+
+    raise typer.Exit(serve.run(runner.absolute(settings_of(context.obj, env, param)), summary.console(), port))
+
+
 # -- servers -----------------------------------------------------------------------------------------
 
 

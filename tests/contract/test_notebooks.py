@@ -101,7 +101,9 @@ def test_settings_are_read_once_right_after_the_parameters(notebook):
     assert calls == [1]
 
 
-def test_its_result_is_recorded_under_its_own_name_and_shown(notebook, notebook_file):
+def test_a_stages_result_is_recorded_under_its_own_name_and_shown(notebook, notebook_file):
+    if not notebook_file.stem[:2].isdigit():
+        pytest.skip("a page for people, no stage: it has no result")
     records = [c for c in code_cells(notebook) if f'record(settings, "{notebook_file.stem}", result, fact=' in c.source]
     assert len(records) == 1
     assert records[0].source.splitlines()[-1] == "result"
