@@ -19,6 +19,8 @@ commands
             one stage without its notebook
   redrive, replay, repair, retention
             mend the stores, delete old days
+  alerts, watch, dashboards
+            evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
 
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file

@@ -12,6 +12,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from dualsink.errors import SettingsError
 from dualsink.explorer import tiers
 from dualsink.explorer.answers import Answer, Search
 from dualsink.palette import LEVEL_COLOURS
@@ -74,12 +75,12 @@ class Page:
             options=list(RANGES), value="last 24 hours", layout=widgets.Layout(width="170px")
         )
         self._tier = widgets.ToggleButtons(options=list(_TIERS), style={"button_width": "74px"})
-        self._start, self._end = (widgets.NaiveDatetimePicker(layout=widgets.Layout(width="210px")) for _ in "ab")
+        self._start, self._end = (_time_box() for _ in "ab")
         self._times = widgets.HBox([self._start, widgets.Label("to"), self._end, widgets.Label("UTC")])
         self._back = widgets.Button(description="Zoom out", layout=widgets.Layout(width="90px"), disabled=True)
         self._status = widgets.HTML()
         self._facets, self._table, self._chart = Facets(), Table(), Chart()
-        self._before: list[tuple[str, datetime | None, datetime | None]] = []
+        self._before: list[tuple[str, str, str]] = []
         self._listen()
         self.widget = self._layout()
         self._show_times()
@@ -136,13 +137,13 @@ class Page:
     def _zoom(self, start: datetime, end: datetime) -> None:
         """A range was drawn in the histogram: search just that."""
         self._before.append((self._range.value, self._start.value, self._end.value))
-        self._set_times(_CUSTOM, start.replace(tzinfo=None), end.replace(tzinfo=None))
+        self._set_times(_CUSTOM, _as_typed(start), _as_typed(end))
 
     def _zoom_out(self) -> None:
         if self._before:
             self._set_times(*self._before.pop())
 
-    def _set_times(self, name: str, start: datetime | None, end: datetime | None) -> None:
+    def _set_times(self, name: str, start: str, end: str) -> None:
         self._quiet = True
         try:
             self._range.value, self._start.value, self._end.value = name, start, end
@@ -157,11 +158,11 @@ class Page:
     # -- searching -------------------------------------------------------------------------------------
 
     def wanted(self) -> Search:
-        """What the page asks for now."""
+        """What the page asks for now. Raises SettingsError for a time that cannot be read."""
         chosen, now = RANGES[self._range.value], datetime.now(UTC)
         start, end = (now - chosen, now) if isinstance(chosen, timedelta) else (None, None)
         if chosen == _CUSTOM:
-            start, end = (v.replace(tzinfo=UTC) if v else None for v in (self._start.value, self._end.value))
+            start, end = _typed(self._start.value), _typed(self._end.value)
         return Search(
             self._text.value, start, end, tuple(self._facets.levels), tuple(self._facets.services),
             self._tier.value, self._size,
@@ -171,7 +172,10 @@ class Page:
         """Ask the chosen tiers and show the answer."""
         self._say("Searching …")
         began = datetime.now(UTC)
-        wanted, answer = tiers.find(self._settings, self.wanted())
+        try:
+            wanted, answer = tiers.find(self._settings, self.wanted())
+        except SettingsError as error:
+            wanted, answer = Search(), Answer(troubles=[str(error)])
         self._answered = answer
         self._chart.shown = _histogram(answer, wanted)
         self._facets.counts = _counts(answer, wanted)
@@ -187,6 +191,24 @@ class Page:
 
     def _say(self, text: str) -> None:
         self._status.value = f'<span class="ds-status">{text}</span>'
+
+
+def _time_box() -> widgets.Text:
+    layout = widgets.Layout(width="170px")
+    return widgets.Text(placeholder="2026-11-23 10:00:00", continuous_update=False, layout=layout)
+
+
+def _as_typed(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _typed(text: str) -> datetime | None:
+    """The time in UTC, None for an empty box. Raises SettingsError for what is no time."""
+    try:
+        moment = datetime.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        raise SettingsError(f"Cannot read the time {text}: write 2026-11-23, or 2026-11-23 10:00:00 (UTC).") from None
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 # -- answers as the widgets want them --------------------------------------------------------------------
@@ -221,13 +243,17 @@ def _results(answer: Answer) -> dict[str, Any]:
     newest = f"the newest {shown:,}" if shown < answer.total else "newest first"
     failed = bool(answer.troubles) and not answer.total
     return {
-        "title": "No answer" if failed else f"{answer.total:,} event{'s' * (answer.total != 1)}",
+        "title": "No answer" if failed else _many(answer.total, "event"),
         "note": newest if shown else "",
         "empty": "" if failed else "Nothing found: try a longer time, fewer filters, or the other tier.",
         "events": [_event(event) for event in answer.events],
         "troubles": answer.troubles,
         "more": shown < min(answer.total, _MOST),
     }
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _trace(trace_id: str, answer: Answer) -> dict[str, Any]:
@@ -239,7 +265,7 @@ def _trace(trace_id: str, answer: Answer) -> dict[str, Any]:
     return {
         "trace": True,
         "title": f"Trace {trace_id}",
-        "note": f"{len(events):,} events in {services} services, {span / timedelta(milliseconds=1):,.1f} ms",
+        "note": f"{_many(len(events), 'event')} in {_many(services, 'service')}, {_milliseconds(span)}",
         "empty": "This tier holds no event of the trace.",
         "events": placed,
         "troubles": answer.troubles,
@@ -248,7 +274,11 @@ def _trace(trace_id: str, answer: Answer) -> dict[str, Any]:
 
 def _place(after: timedelta, span: timedelta) -> dict[str, Any]:
     share = after / span if span else 0.0
-    return {"place": round(2 + 96 * share, 2), "after": f"{after / timedelta(milliseconds=1):,.1f} ms"}
+    return {"place": round(2 + 96 * share, 2), "after": _milliseconds(after)}
+
+
+def _milliseconds(span: timedelta) -> str:
+    return f"{span / timedelta(milliseconds=1):,.1f} ms"
 
 
 def _event(event: dict[str, Any]) -> dict[str, Any]:
