@@ -12,8 +12,6 @@ from dualsink.errors import PlatformError
 from dualsink.runner import servers, unhurried
 from dualsink.settings import Settings, project_root
 
-_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget", "@voila-dashboards/jupyterlab-preview")
-
 
 def run(settings: Settings, out: Console, port: int) -> int:
     """Serve the page until Voilà ends or this process is told to; returns Voilà's exit status.
@@ -60,8 +58,6 @@ def command(notebook: Path, port: int) -> list[str]:
         f"--Voila.port={port}",
         "--Voila.port_retries=50",
         f"--Voila.open_browser={_has_desktop()}",
-        # Extensions of JupyterLab that the page does not need do not fit Voilà's older parts.
-        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS),
         # The page executes its notebook itself: what it does not show, such as a failed start, is in this log.
         "--VoilaConfiguration.show_tracebacks=True",
         "--Voila.log_level=INFO",
