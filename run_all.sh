@@ -12,12 +12,15 @@ commands
   run       start the servers, run the notebooks, show the ledger (the default)
   test      run the test suite; further arguments go to pytest
   lab       servers and JupyterLab on 127.0.0.1; Ctrl-C stops both
+  explore   servers and the log explorer, a page on 127.0.0.1
   up, down, status, clean
             start, stop, show the local servers; delete their data
   setup, produce, stream, query, validate
             one stage without its notebook
   redrive, replay, repair, retention
             mend the stores, delete old days
+  alerts, watch, dashboards
+            evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
 
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file

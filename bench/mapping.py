@@ -22,6 +22,7 @@ from dualsink import documents, events, generator, search
 from dualsink.settings import Settings
 
 INDEX = "bench-mapping"
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _CHUNK = 5_000
 Change = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -63,40 +64,43 @@ VARIANTS: dict[str, Change] = {
 }
 
 
-def sources(count: int) -> list[bytes]:
-    """Documents as the pipeline writes them; every other one bears attributes."""
+def sources(count: int) -> list[tuple[int, bytes]]:
+    """Time (µs) and JSON of events as the pipeline parses them, of one day; every other one bears attributes."""
     made = []
-    for i, record in enumerate(generator.generate(count, 7, 0.0, datetime.now(UTC))):
+    for i, record in enumerate(generator.generate(count, 7, 0.0, NOON)):
         fields = orjson.loads(record.value)
         if i % 2:
             fields |= {"http.method": "GET", "http.status_code": 200 + i % 300, "thread": f"worker-{i % 64}"}
-        event = events.parse(orjson.dumps(fields), record.key, int(time.time() * 1_000_000))
-        made.append(documents.document(event, "application_logs", i % 4, i // 4, 1_795_000_000_000 + i // 100))
+        event = events.parse(orjson.dumps(fields), record.key, int(NOON.timestamp() * 1_000_000))
+        made.append((event.timestamp, documents.source(event)))
     return made
 
 
-def bodies(index: str, docs: list[bytes]) -> list[bytes]:
+def bodies(alias: str, docs: list[tuple[int, bytes]]) -> list[bytes]:
     """`_bulk` bodies of the documents."""
+    arrived = int(NOON.timestamp() * 1000)
     lines = [
-        documents.bulk_lines(index, documents.document_id("application_logs", i % 4, i // 4, 1_795_000_000_000), doc)
-        for i, doc in enumerate(docs)
+        documents.bulk_lines(b"create", alias, time, source, "application_logs", i % 4, i // 4, arrived + i // 100)
+        for i, (time, source) in enumerate(docs)
     ]
     return [b"".join(lines[i : i + _CHUNK]) for i in range(0, len(lines), _CHUNK)]
 
 
 def cpu_seconds(client: OpenSearch) -> float:
-    """CPU seconds of the node's process since it started."""
+    """CPU seconds of the node's process since it started, which the node reads once a second."""
+    time.sleep(1.1)
     nodes = client.nodes.stats(metric="process")["nodes"].values()
     return sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
 
 
-def load(client: OpenSearch, change: Change, docs: list[bytes]) -> tuple[float, float]:
+def load(client: OpenSearch, change: Change, docs: list[tuple[int, bytes]]) -> tuple[float, float]:
     """CPU microseconds and bytes of one document under a variant of the mapping."""
-    index = f"{INDEX}-{time.monotonic_ns()}"
+    alias = f"{INDEX}-{time.monotonic_ns()}"
+    index = documents.index_name(alias, int(NOON.timestamp() * 1_000_000))
     template = copy.deepcopy(search.template_body(Settings())["template"])
     change(template["settings"], template["mappings"]["properties"])
     client.indices.create(index=index, body={k: template[k] for k in ("settings", "mappings")})
-    prepared = bodies(index, docs)
+    prepared = bodies(alias, docs)
     before = cpu_seconds(client)
     for body in prepared:
         answer = client.bulk(body=body, params={"filter_path": "errors"})
@@ -104,10 +108,22 @@ def load(client: OpenSearch, change: Change, docs: list[bytes]) -> tuple[float, 
             raise SystemExit("The node refused documents: this variant does not fit them.")
     client.indices.refresh(index=index)
     cpu = (cpu_seconds(client) - before) / len(docs) * 1e6
-    client.indices.forcemerge(index=index, params={"max_num_segments": 1})
-    size = client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"] / len(docs)
+    size = merged_bytes(client, index) / len(docs)
     client.indices.delete(index=index)
     return cpu, size
+
+
+def merged_bytes(client: OpenSearch, index: str) -> int:
+    """Bytes of an index as one segment, once the files of those that were merged are gone."""
+    client.indices.forcemerge(index=index, params={"max_num_segments": 1})
+    sizes = [-1]
+    while len(sizes) < 3 or len(set(sizes[-3:])) > 1:
+        client.indices.refresh(index=index)
+        client.indices.flush(index=index, params={"force": "true"})
+        stats = client.indices.stats(index=index, metric="store")
+        sizes.append(stats["_all"]["primaries"]["store"]["size_in_bytes"])
+        time.sleep(0.5)
+    return sizes[-1]
 
 
 def main() -> None:

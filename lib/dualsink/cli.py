@@ -122,6 +122,20 @@ def lab(context: typer.Context, env: Env = "local", param: Param = None) -> None
     raise typer.Exit(lab.run(settings, summary.console()))
 
 
+@app.command()
+def explore(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    port: Annotated[int, typer.Option(help="Port of the page, or the next free one.")] = 8866,
+) -> None:
+    """Start the servers and the log explorer, a page on 127.0.0.1; Ctrl-C stops both."""
+    from dualsink import runner
+    from dualsink.explorer import serve
+
+    raise typer.Exit(serve.run(runner.absolute(settings_of(context.obj, env, param)), summary.console(), port))
+
+
 # -- servers -----------------------------------------------------------------------------------------
 
 
@@ -277,3 +291,43 @@ def retention(
 ) -> None:
     """Age the hot tier: install ISM's policy where there is one, merge closed days, delete proven expired ones."""
     _job(context, "retention", env, param, params, dry_run)
+
+
+Rules = Annotated[str, typer.Option(metavar="FILE", help="Rules in YAML; default: alerts/rules.yaml of the project.")]
+
+
+def _rules_file(here: Path, rules: str) -> Path:
+    return here / rules if rules else project_root() / "alerts" / "rules.yaml"
+
+
+@app.command()
+def alerts(
+    context: typer.Context,
+    rules: Rules = "",
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Evaluate the alert rules once; print and send what is new."""
+    _job(context, "alerts", env, param, params, _rules_file(context.obj, rules))
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    rules: Rules = "",
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one evaluation to the next.")] = 30,
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Evaluate the alert rules again and again, until Ctrl-C."""
+    _job(context, "watch", env, param, params, _rules_file(context.obj, rules), every)
+
+
+@app.command()
+def dashboards(context: typer.Context, env: Env = "local", param: Param = None, params: Params = "") -> None:
+    """Print the saved objects for OpenSearch Dashboards as NDJSON, to be imported there."""
+    from dualsink import dashboards as saved
+
+    typer.echo(saved.ndjson(settings_of(context.obj, env, param, params)), nl=False)

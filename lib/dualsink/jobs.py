@@ -1,12 +1,16 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
+from dualsink import alerts as alerting
 from dualsink import (
     checks,
     cleanup,
@@ -25,7 +29,7 @@ from dualsink import (
 )
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
-from dualsink.errors import PlatformError
+from dualsink.errors import PlatformError, ServiceUnavailable
 from dualsink.local.servers import LocalServers, export_credentials
 from dualsink.settings import Settings
 from dualsink.spark import spark_session
@@ -191,3 +195,25 @@ def _told(say: Say, steps: list[expiry.Step], states: list[dict[str, Any]], dry_
     result = {"dry_run": dry_run, "days": [step.as_dict() for step in steps], "ism": states}
     fact = f"{counts['delete']} days deleted, {counts['merge']} merged, {counts['keep']} kept"
     return result, f"nothing was changed; it would be {fact}" if dry_run else fact
+
+
+def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:
+    """Evaluate the rules of a file once and tell what is new. Raises ServiceUnavailable where a webhook fails."""
+    wanted = alerting.read_rules(rules)
+    require_servers(settings)
+    with closing(search.connect(settings)) as client:
+        told = alerting.run_once(client, settings, wanted, say)
+    return {"told": told}, f"{len(told)} new alerts of {len(wanted.rules)} rules"
+
+
+def watch(settings: Settings, say: Say, rules: Path, every: float) -> Outcome:
+    """Evaluate the rules of a file every so many seconds until told to end; a store that is away is waited for."""
+    wanted = alerting.read_rules(rules)
+    require_servers(settings)
+    with closing(search.connect(settings)) as client:
+        while True:
+            try:
+                alerting.run_once(client, settings, wanted, say)
+            except (ServiceUnavailable, OpenSearchException) as error:
+                say(f"{type(error).__name__}: {error}")
+            time.sleep(every)

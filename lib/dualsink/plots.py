@@ -17,19 +17,9 @@ from pandas.io.formats.style import Styler
 from dualsink.batch import BatchReport
 from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.ledger import Ledger
+from dualsink.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS
 from dualsink.questions import ERRORS
 
-# A fixed colour for every level, told apart also by colour-blind eyes; the order is that of the stacked bars.
-LEVEL_COLOURS = {
-    "TRACE": "#d9d9d9",
-    "DEBUG": "#a6bddb",
-    "INFO": "#3b78b5",
-    "UNKNOWN": "#8c8c8c",
-    "WARN": "#f0a92e",
-    "ERROR": "#d1495b",
-    "FATAL": "#5c1a3d",
-}
-ARCHIVE_COLOUR, HOT_COLOUR = "#2a7f76", "#e07b39"
 LEG_STYLES = {
     "parse": ("#7a7a7a", "o", "-"),
     "archive": (ARCHIVE_COLOUR, "s", "-"),

@@ -4,7 +4,6 @@ Every function shows its query and returns a small pandas DataFrame; its columns
 UTC (`datetime64[ns, UTC]`). Values travel as parameters or as JSON, never pasted into a query.
 """
 
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,14 +12,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from dualsink.questions import ERRORS, Question, of_trace
 from dualsink.settings import Settings
+from dualsink.timeline import bar_width
 
 HIT = ["timestamp", "level", "service", "host", "message"]
 LEVEL_COUNTS = ["time", "level", "events"]
 DAY_COUNTS = ["day", "events"]
-# At most this many bars in a picture of events over time.
-_BARS = 60
-_WIDTHS = [timedelta(seconds=s) for s in (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400)]
-
 
 # -- OpenSearch: through the alias, newest first -------------------------------------------------------
 
@@ -314,13 +310,6 @@ def _counts_in_opensearch(client: OpenSearch, settings: Settings) -> dict[str, i
 
 
 # -- frames --------------------------------------------------------------------------------------------
-
-
-def bar_width(first: Any, last: Any) -> timedelta:
-    """The smallest round width of which sixty cover the span from `first` to `last`; whole days for a long one."""
-    span = last - first
-    fitting = [width for width in _WIDTHS if span <= width * _BARS]
-    return fitting[0] if fitting else timedelta(days=-(-span.days // _BARS))
 
 
 def _frame(rows: DataFrame) -> pd.DataFrame:
