@@ -1,5 +1,6 @@
 """The Spark session: one place for every Spark and catalogue setting."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -26,6 +27,8 @@ def spark_session(settings: Settings, name: str = "dualsink") -> SparkSession:
     or that of `shared_jvm`. Raises PlatformError when no fitting Java or no jar can be had.
     """
     _prepare_environment(settings)
+    # A failed batch is told of once, by the suite: py4j would print its traceback as well.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
     for key, value in _configuration(settings).items():
         builder = builder.config(key, value)

@@ -1,5 +1,6 @@
 """Being watched: every batch as a JSON line, and as Prometheus metrics where a port is given. No event content."""
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -26,6 +27,8 @@ class Telemetry:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._newest: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._ended = False
 
     def __enter__(self) -> "Telemetry":
         settings = self._settings
@@ -41,7 +44,9 @@ class Telemetry:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._open.close()
+        with self._lock:
+            self._ended = True
+            self._open.close()
 
     def batch(self, report: BatchReport) -> int | None:
         """Tell of a batch that both stores hold; returns how many records wait now, None where Kafka did not answer."""
@@ -52,9 +57,14 @@ class Telemetry:
         return sum(value.offsets for value in lags.values()) if lags else None
 
     def failure(self, batch_id: int, error: Exception) -> None:
-        """Tell of a batch that failed and will be replayed."""
-        self._metrics.failures.inc()
-        self._log.error("batch failed", batch_id=batch_id, error=type(error).__name__)
+        """Tell of a batch that failed and will be replayed; not after the end.
+
+        Where Spark's JVM died, the batch's own thread may learn of it later than the run, which has told of it then.
+        """
+        with self._lock:
+            if not self._ended:
+                self._metrics.failures.inc()
+                self._log.error("batch failed", batch_id=batch_id, error=type(error).__name__)
 
     def _lags(self, report: BatchReport) -> dict[str, Lag]:
         self._backlog.take(report)

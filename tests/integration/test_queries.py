@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -18,7 +19,6 @@ from dualsink.generator import Record
 from dualsink.settings import Settings
 
 NASTY = 'cart" OR level:(INFO) \\ AND *'
-NOW = datetime.now(UTC)
 # minutes ago, level, service, host, trace, message
 EVENTS = [
     (90, "ERROR", "order", "order-1", "t1", "long ago: upstream unavailable"),
@@ -29,6 +29,14 @@ EVENTS = [
     (10, "INFO", "mail", "mail-1", "t2", "fine as well"),
     (5, "DEBUG", "order", "order-1", "t3", "pool of 10,000 connections"),
 ]
+
+
+@cache
+def made_at() -> datetime:
+    """When the events are made: the first test's moment, not that of the suite's start, an hour before."""
+    return datetime.now(UTC)
+
+
 TRACE = "java.net.SocketTimeoutException: Read timed out\n\tat com.example.Client.call(Client.java:118)"
 
 
@@ -49,7 +57,7 @@ def stores(local: Settings, spark, tmp_path_factory) -> Settings:
 
 def _record(event: tuple) -> Record:
     minutes, level, service, host, trace, message = event
-    fields = {"timestamp": (NOW - timedelta(minutes=minutes)).isoformat(), "level": level, "service": service}
+    fields = {"timestamp": (made_at() - timedelta(minutes=minutes)).isoformat(), "level": level, "service": service}
     fields |= {"host": host, "trace_id": trace, "span_id": f"{trace}-{host}", "message": message}
     fields |= {"stack_trace": TRACE} if level == "ERROR" else {}
     return Record(service.encode(), json.dumps(fields).encode(), None)
@@ -176,7 +184,7 @@ def test_stores_without_any_day_answer_with_nothing(client, stores):
 def test_the_latest_events_come_first_with_their_time_in_utc(stores, spark):
     found = queries.latest(spark, stores, limit=2)
     assert list(found["message"]) == [EVENTS[6][5], EVENTS[5][5]]
-    assert found["timestamp"][0] == pd.Timestamp(NOW - timedelta(minutes=5))
+    assert found["timestamp"][0] == pd.Timestamp(made_at() - timedelta(minutes=5))
 
 
 def test_errors_per_service_count_distinct_hosts(stores, spark):
