@@ -1,6 +1,7 @@
 """The benchmark, on few events: every contender takes all of them, and the table and the picture are made of it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from dualsink.settings import project_root
 
 
 def bench(*arguments: str) -> str:
-    command = [sys.executable, "-m", "bench", *arguments]
-    done = subprocess.run(command, cwd=project_root(Path(__file__)), capture_output=True, text=True, check=False)
+    command = [str(project_root(Path(__file__)) / "run_all.sh"), "bench", *arguments]
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
