@@ -11,6 +11,7 @@ usage: ./run_all.sh [command] [options]
 commands
   run       start the servers, run the notebooks, show the ledger (the default)
   test      run the test suite; further arguments go to pytest
+  bench     measure against raw _bulk and the usual code; `bench run --help` shows its options
   lab       servers and JupyterLab on 127.0.0.1; Ctrl-C stops both
   explore   servers and the log explorer, a page on 127.0.0.1
   up, down, status, clean
@@ -44,9 +45,11 @@ main() {
     -h | --help | help) usage ;;
     test)
         shift
-        use_python
-        cd "$here"
-        exec "$python" -m pytest "$@"
+        run_module pytest "$@"
+        ;;
+    bench)
+        shift
+        run_module bench "$@"
         ;;
     "" | -*)
         use_python
@@ -57,6 +60,12 @@ main() {
         exec "$python" -P -m dualsink --project "$here" "$@"
         ;;
     esac
+}
+
+run_module() {
+    use_python
+    cd "$here"
+    exec "$python" -m "$@"
 }
 
 # Sets `python` to an interpreter that has this checkout installed.

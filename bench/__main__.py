@@ -21,8 +21,7 @@ from dualsink.spark import spark_session
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 COLD_BATCHES = 1
-WARM_UP = 80
-RAW_EVENTS = 1_000_000
+RAW_WARM_UP = 0.4
 TUTORIAL_SHARE = 0.4
 
 
@@ -30,6 +29,7 @@ TUTORIAL_SHARE = 0.4
 def run(
     events: Annotated[int, typer.Option(help="Events that dualsink streams.")] = 1_000_000,
     batch: Annotated[int, typer.Option(help="Most events of a batch.")] = 250_000,
+    raw_events: Annotated[int, typer.Option(help="Documents of raw _bulk, 40 % of them warm-up.")] = 1_000_000,
     rounds: Annotated[int, typer.Option(help="How often all contenders take their turn.")] = 2,
     output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench.json"),
     only: Annotated[
@@ -39,10 +39,15 @@ def run(
     """Measure on local servers of its own. Takes about five minutes a round for a million events."""
     typer.echo(f"{events:,} events, {rounds} rounds, load average {psutil.getloadavg()[0]:.1f}")
     names = only.split(",")
+    if strange := set(names) - set(_CONTENDERS):
+        raise typer.BadParameter(f"no contender {', '.join(strange)}: there are {', '.join(_CONTENDERS)}")
     with _servers() as servers:
         found = []
         for turn in range(rounds):
-            found += [_turn(servers, name, events, batch, turn) for name in names]
+            for name in names:
+                result = _turn(servers, name, raw_events if name == "raw" else events, batch, turn)
+                typer.echo(f"{result.name}: {result.rate:,.0f} events/s warm, {result.overall_rate:,.0f} in all")
+                found.append(result)
     results.write_json(output, _report(servers.settings, found, events, batch))
     typer.echo(report.table(report.read(output)))
 
@@ -77,10 +82,7 @@ def _servers():
 def _turn(servers: LocalServers, name: str, events: int, batch: int, turn: int) -> contenders.Result:
     settings = _own_names(servers.settings, name, batch, turn)
     share = TUTORIAL_SHARE if name == "tutorial" else 1.0
-    result = _CONTENDERS[name](servers, settings, int(events * share), turn)
-    typer.echo(f"{result.name}: {result.rate:,.0f} events/s warm, {result.overall_rate:,.0f} in all; "
-               f"CPU µs an event {result.cpu_per_event} {result.legs_per_event or ''}")  # fmt: skip
-    return result
+    return _CONTENDERS[name](servers, settings, int(events * share), turn)
 
 
 def _own_names(settings: Settings, name: str, batch: int, turn: int) -> Settings:
@@ -99,8 +101,8 @@ def _own_names(settings: Settings, name: str, batch: int, turn: int) -> Settings
 
 
 def _raw(servers: LocalServers, settings: Settings, events: int, turn: int) -> contenders.Result:
-    ready = contenders.bodies(settings, RAW_EVENTS, turn)
-    return contenders.raw_bulk(settings, servers, ready, WARM_UP)
+    ready = contenders.bodies(settings, events, turn)
+    return contenders.raw_bulk(settings, servers, ready, int(len(ready) * RAW_WARM_UP))
 
 
 def _program(contender: Callable) -> Callable:

@@ -22,9 +22,9 @@ from dualsink.questions import ERRORS
 
 LEG_STYLES = {
     "parse": ("#7a7a7a", "o", "-"),
+    "documents": ("#6f4a8e", "D", ":"),
     "archive": (ARCHIVE_COLOUR, "s", "-"),
-    "hot": (HOT_COLOUR, "^", "-"),
-    "quarantine": ("#6f4a8e", "D", ":"),
+    "send": (HOT_COLOUR, "^", "-"),
 }
 _FONT = {
     "font.size": 11,
@@ -158,13 +158,13 @@ class LivePicture:
 
     def _draw_legs(self, axes: Axes, numbers: list[int]) -> None:
         for leg, (colour, marker, line) in LEG_STYLES.items():
-            seconds = [batch.seconds.get(leg, 0.0) for batch, _ in self._batches]
+            seconds = [batch.cpu_seconds.get(leg, 0.0) for batch, _ in self._batches]
             axes.plot(
                 numbers, seconds, color=colour, marker=marker, linestyle=line, markersize=5, label=leg, clip_on=False
             )
-        totals = {leg: sum(batch.seconds.get(leg, 0.0) for batch, _ in self._batches) for leg in LEG_STYLES}
-        _title(axes, f"Most time goes to: {max(totals, key=totals.get)}")
-        axes.set_ylabel("seconds")
+        totals = {leg: sum(batch.cpu_seconds.get(leg, 0.0) for batch, _ in self._batches) for leg in LEG_STYLES}
+        _title(axes, f"Most work is: {max(totals, key=totals.get)}")
+        axes.set_ylabel("CPU seconds of the tasks")
         axes.legend(frameon=False, fontsize=9, labelspacing=0.2)
 
     def _draw_backlog(self, axes: Axes, numbers: list[int]) -> None:
@@ -178,9 +178,8 @@ class LivePicture:
 
 
 def _elapsed(batch: BatchReport) -> float:
-    """Seconds of a batch: its two sinks run side by side."""
-    legs = batch.seconds
-    return legs.get("parse", 0) + max(legs.get("archive", 0), legs.get("hot", 0)) + legs.get("quarantine", 0)
+    """Wall seconds of a batch, whose steps follow each other."""
+    return sum(batch.seconds.values())
 
 
 # -- the ledger as tables ------------------------------------------------------------------------------

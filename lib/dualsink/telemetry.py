@@ -111,7 +111,8 @@ class _Metrics:
         self.refused = Counter("dualsink_refused", "Records quarantined", ["reason"], registry=registry)
         self.retries = Counter("dualsink_retries", "Bulk requests sent again", registry=registry)
         self.failures = Counter("dualsink_failed_batches", "Batches that failed", registry=registry)
-        self.seconds = Counter("dualsink_leg_seconds", "Wall time by leg of a batch", ["leg"], registry=registry)
+        self.seconds = Counter("dualsink_leg_seconds", "Wall time by step of a batch", ["leg"], registry=registry)
+        self.cpu = Counter("dualsink_leg_cpu_seconds", "CPU time of the tasks by leg", ["leg"], registry=registry)
         self.lag = Gauge("dualsink_lag_records", "Records not yet read", ["partition"], registry=registry)
         self.lag_seconds = Gauge(
             "dualsink_lag_seconds", "Age of the last record read, while others wait", ["partition"], registry=registry
@@ -127,6 +128,8 @@ class _Metrics:
             self.refused.labels(reason).inc(count)
         for leg, seconds in report.seconds.items():
             self.seconds.labels(leg).inc(seconds)
+        for leg, seconds in report.cpu_seconds.items():
+            self.cpu.labels(leg).inc(seconds)
         for name, lag in lags.items():
             self.lag.labels(name).set(lag.offsets)
             if lag.seconds is not None:

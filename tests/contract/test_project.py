@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dualsink.chaos.registry import SCENARIOS
+
 SKIPPED = {".git", ".venv", ".data", "runs", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 TEXT = {".py", ".ipynb", ".md", ".yaml", ".yml", ".toml", ".txt", ".sh", ".xml", ".properties", ".json", ""}
 # Written in parts, so that this file does not name them either.
@@ -109,3 +111,10 @@ def test_local_servers_are_addressed_on_loopback_alone(files):
     everywhere = re.compile(r"\b0\.0\.0\.0\b|(?<![\w:])\[?::\]?:\d")
     library = {path: text for path, text in files.items() if path.startswith(("lib/", "params/", "run_all.sh"))}
     assert [path for path, text in library.items() if everywhere.search(text)] == []
+
+
+def test_the_readmes_table_of_chaos_has_a_row_for_every_scenario_and_no_failure(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- chaos: .*?-->\n(.*?)<!-- end of chaos -->", text, re.DOTALL)[1]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
+    assert rows == [scenario.done for scenario in SCENARIOS.values()]

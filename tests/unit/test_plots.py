@@ -24,7 +24,8 @@ def words(figure) -> list[str]:
 
 def batch(number: int, events: int = 100, **seconds: float) -> BatchReport:
     values = dict.fromkeys(BatchReport.__dataclass_fields__, 0) | {"refused": {}, "offsets": {}}
-    values |= {"batch_id": number, "events": events, "seconds": {"parse": 1.0, "archive": 2.0, "hot": 4.0} | seconds}
+    values |= {"batch_id": number, "events": events, "seconds": {"check": 0.5, "pass": 4.0, "commit": 0.5}}
+    values["cpu_seconds"] = {"parse": 1.0, "documents": 0.5, "archive": 2.0, "send": 4.0} | seconds
     return BatchReport(**values)
 
 
@@ -104,7 +105,7 @@ def test_the_live_picture_tells_speed_slowest_leg_and_backlog(monkeypatch):
     picture.update(batch(1), 100)
     picture.show()
     titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
-    assert titles == ["200 events, up to 20/s", "Most time goes to: hot", "100 waiting in Kafka"]
+    assert titles == ["200 events, up to 20/s", "Most work is: send", "100 waiting in Kafka"]
 
 
 def test_a_backlog_that_could_not_be_asked_is_said_so(monkeypatch):

@@ -1,0 +1,54 @@
+"""The benchmark, on few events: every contender takes all of them, and the table and the picture are made of it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dualsink.settings import project_root
+
+
+def bench(*arguments: str) -> str:
+    command = [str(project_root(Path(__file__)) / "run_all.sh"), "bench", *arguments]
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bench") / "bench.json"
+    bench("run", "--events=4000", "--batch=800", "--raw-events=10000", "--rounds=1", f"--output={file}")
+    return file
+
+
+def test_every_contender_takes_all_events_and_tells_what_they_cost(measured):
+    found = {each["name"]: each for each in json.loads(measured.read_text())["results"]}
+    assert {name: each["events"] for name, each in found.items()} == {
+        "raw _bulk": 10_000, "dualsink": 4_000, "usual tutorial code": 1_600,
+    }  # fmt: skip
+    assert all(each["rate"] > 0 and each["cpu_per_event"]["opensearch"] > 0 for each in found.values())
+    assert set(found["dualsink"]["legs_per_event"]) == {"parse", "documents", "archive", "send"}
+    assert set(found["dualsink"]["peak_memory"]) >= {
+        "spark",
+        "workers",
+        "driver",
+        "kafka",
+        "opensearch",
+        "nessie",
+        "s3",
+    }
+
+
+def test_its_table_has_a_row_for_each_contender(measured):
+    rows = bench("table", str(measured)).strip().splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| raw _bulk", "| dualsink", "| usual tutorial code"]
+
+
+def test_its_picture_is_drawn(measured, tmp_path):
+    bench("picture", str(measured), str(tmp_path / "bench.png"))
+    assert (tmp_path / "bench.png").stat().st_size > 10_000
