@@ -102,7 +102,9 @@ def _pass(records: DataFrame, settings: Settings) -> task.Summary:
     held = [HELD] if HELD in records.columns else []
     lists = (_without_nulls(records, name) for name in ("headers", *held))
     columns = records.select(*COORDINATES, "key", "value", *lists)
-    return task.sum_up(columns.mapInArrow(task.one_pass(settings, archive, kept), task.RESULT).collect())
+    # As many tasks as cores: a task has its price, and more of them write more and smaller data files.
+    shares = columns.coalesce(spark.sparkContext.defaultParallelism)
+    return task.sum_up(shares.mapInArrow(task.one_pass(settings, archive, kept), task.RESULT).collect())
 
 
 def _without_nulls(records: DataFrame, name: str) -> Column:
