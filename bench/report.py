@@ -11,12 +11,18 @@ _ROLES = ("opensearch", "spark", "workers", "driver", "kafka", "s3", "nessie")
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A run as `python -m bench run` wrote it."""
+    """What a command of this package wrote."""
     return orjson.loads(file.read_bytes())
 
 
 def table(run: dict[str, Any]) -> str:
-    """A Markdown table: a row for each contender, medians of its turns with the least and the most."""
+    """The Markdown table of what was measured."""
+    head, *rows = {"contenders": _contenders, "explorer": _explorer}[run["measured"]](run)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))
+
+
+def _contenders(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each contender: medians of its turns with the least and the most."""
     head = (
         "contender",
         "events/s, warm",
@@ -25,17 +31,29 @@ def table(run: dict[str, Any]) -> str:
         "CPU µs an event",
         "of them OpenSearch",
     )
-    rows = [head, ("---",) * len(head)]
-    for name, turns in _by_name(run).items():
-        rates = [turn["rate"] for turn in turns]
-        spread = f" ({min(rates):,.0f} to {max(rates):,.0f})" if len(rates) > 1 else ""
-        rows.append((
-            name, f"{median(rates):,.0f}{spread}", f"{ratio(run, name):.0%}",
-            f"{median(turn['overall_rate'] for turn in turns):,.0f}",
-            f"{median(sum(turn['cpu_per_event'].values()) for turn in turns):.1f}",
-            f"{median(turn['cpu_per_event']['opensearch'] for turn in turns):.1f}",
-        ))  # fmt: skip
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return [head, *(_contender(run, name, turns) for name, turns in _by_name(run).items())]
+
+
+def _contender(run: dict[str, Any], name: str, turns: list[dict[str, Any]]) -> tuple[str, ...]:
+    rates = [turn["rate"] for turn in turns]
+    spread = f" ({min(rates):,.0f} to {max(rates):,.0f})" if len(rates) > 1 else ""
+    return (
+        name, f"{median(rates):,.0f}{spread}", f"{ratio(run, name):.0%}",
+        f"{median(turn['overall_rate'] for turn in turns):,.0f}",
+        f"{median(sum(turn['cpu_per_event'].values()) for turn in turns):.1f}",
+        f"{median(turn['cpu_per_event']['opensearch'] for turn in turns):.1f}",
+    )  # fmt: skip
+
+
+def _explorer(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Seconds of a search: a row for each kind, and one for all of them."""
+    tiers = run["tiers"]
+    head = ["search", *(f"{tier}: {run['loaded'][tier]:,} events" for tier in tiers)]
+    kinds = {"all": [found["all"] for found in tiers.values()]}
+    for kind in next(iter(tiers.values()))["kinds"]:
+        kinds[kind] = [found["kinds"][kind] for found in tiers.values()]
+    rows = [(kind, *(f"{f['p50']:.2f} s, p95 {f['p95']:.2f} s" for f in found)) for kind, found in kinds.items()]
+    return [tuple(head), *rows]
 
 
 def ratio(run: dict[str, Any], name: str) -> float:
