@@ -30,7 +30,7 @@ IVY_SETTINGS = """\
 </ivysettings>
 """
 # Megabytes on disk while fetching: Ivy's own copy and ours.
-NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490}
+NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490, "connect": 50, "connect-iceberg": 320}
 
 
 def cache_folder() -> Path:
