@@ -22,7 +22,7 @@ from bench.meter import Meter
 from bench.report import CONNECT_BOTH
 from dualsink import kafka, lake, search
 from dualsink.local import jars, java
-from dualsink.local.process import free_ports
+from dualsink.local.process import free_ports, last_lines
 from dualsink.local.server import CONSOLE_LOGGING
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
@@ -108,7 +108,8 @@ class Worker:
         deadline = time.monotonic() + _PATIENCE
         while _archived(settings) < events or (indexed and _indexed(settings) < events):
             if self.process.poll() is not None or time.monotonic() > deadline or self._failed():
-                raise RuntimeError(f"Kafka Connect archived {_archived(settings)} of {events} events: see {self.log}")
+                trouble = "\n".join(last_lines(self.log, 30))
+                raise RuntimeError(f"Kafka Connect archived {_archived(settings)} of {events} events:\n{trouble}")
             time.sleep(0.5)
 
     def _failed(self) -> bool:

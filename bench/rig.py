@@ -17,6 +17,7 @@ import psutil
 from pyspark.sql import SparkSession
 
 from dualsink import results
+from dualsink.local.process import last_lines
 from dualsink.local.servers import LocalServers, export_credentials, free_settings
 from dualsink.settings import Settings, project_root
 from dualsink.spark import spark_session
@@ -78,7 +79,8 @@ class Program:
     def wait(self) -> None:
         """Wait for its end. Raises RuntimeError where that is not a good one."""
         if status := self.process.wait():
-            raise RuntimeError(f"{' '.join(self.process.args)} ended with status {status}: see {self.log}")
+            trouble = "\n".join(last_lines(self.log))
+            raise RuntimeError(f"{' '.join(self.process.args)} ended with status {status}:\n{trouble}")
 
 
 def started(settings: Settings, name: str) -> Program:
