@@ -29,12 +29,14 @@ options of run
   --stages 01,03     only these stages; without it 01 to 05, 06_chaos only when named
   --run-id ID        name of the folder in runs/
   --keep-servers     leave the servers running afterwards
+  --with trino       start Trino too, for SQL on the archive; also of `up` and `lab`; wants a JDK 24 or newer
 `./run_all.sh COMMAND --help` shows the options of the others.
 
 examples
   ./run_all.sh
   ./run_all.sh -p num_log_events 5000 -p malformed_share 0.05 --keep-servers
   ./run_all.sh --env demo
+  ./run_all.sh --with trino
   ./run_all.sh status --json
   ./run_all.sh test tests/unit
 EOF

@@ -172,7 +172,7 @@ class _Batch:
 
 
 def _pids(servers: LocalServers) -> dict[str, int]:
-    return {server.name: server.pid for server in servers.status()}
+    return {server.name: server.pid for server in servers.status() if server.running}
 
 
 def _per_event(meter: Meter, start: float, end: float, events: int) -> dict[str, float]:

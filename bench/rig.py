@@ -58,7 +58,7 @@ def with_spark(settings: Settings, work: Callable[[SparkSession, Settings], Any]
 
 def pids(servers: LocalServers) -> dict[str, int]:
     """The servers' processes by name."""
-    return {server.name: server.pid for server in servers.status()}
+    return {server.name: server.pid for server in servers.status() if server.running}
 
 
 @dataclass(frozen=True)

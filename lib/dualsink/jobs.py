@@ -71,7 +71,7 @@ def require_servers(settings: Settings) -> None:
     """Raise PlatformError naming the local servers that do not run; export their keys where all do."""
     if settings.servers == "external":
         return
-    missing = [server.name for server in LocalServers(settings).status() if not server.running]
+    missing = [server.name for server in LocalServers(settings).status() if not (server.running or server.optional)]
     if missing:
         raise PlatformError(
             f"The local servers of environment {settings.environment} do not run: {', '.join(missing)}. "

@@ -65,6 +65,11 @@ class Settings(BaseModel):
     hot_read_only: bool = False
     hot_shard_gb: float = Field(50, gt=0)
 
+    # Trino: SQL over the archive, where it runs
+    trino_uri: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:18080"
+    trino_user_env: str = "DUALSINK_TRINO_USER"
+    trino_password_env: str = "DUALSINK_TRINO_PASSWORD"
+
     # Archive
     catalog_name: Name = "lakehouse"
     database_name: Name = "demo"

@@ -202,8 +202,8 @@ def test_external_servers_are_not_touched_and_it_says_so(dualsink, project, comm
 
 def test_status_tells_programs_where_everything_is(dualsink, project):
     found = json.loads(dualsink("status", "--json").out)
-    assert set(found["endpoints"]) == {"kafka", "opensearch", "nessie", "s3"}
-    assert {server["name"] for server in found["processes"]} == {"kafka", "opensearch", "nessie", "s3"}
+    assert set(found["endpoints"]) == {"kafka", "opensearch", "nessie", "s3", "trino"}
+    assert {server["name"] for server in found["processes"]} == {"kafka", "opensearch", "nessie", "s3", "trino"}
     assert all(
         set(server) >= {"pid", "endpoint", "data_dir", "log", "running", "healthy"} for server in found["processes"]
     )
