@@ -83,12 +83,17 @@ class Program:
             raise RuntimeError(f"{' '.join(self.process.args)} ended with status {status}:\n{trouble}")
 
 
+def params_file(settings: Settings, file: Path) -> str:
+    """The settings as a file, in a folder that is made, for a program's `--params`; returns its path."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings.parameters()), encoding="utf-8")
+    return str(file)
+
+
 def started(settings: Settings, name: str) -> Program:
     """Start a stage as a process of its own, with these settings."""
-    settings.run_path.mkdir(parents=True, exist_ok=True)
-    params, log = settings.run_path / f"{name}.json", settings.run_path / f"{name}.log"
-    params.write_text(json.dumps(settings.parameters()), encoding="utf-8")
-    command = [sys.executable, "-m", "dualsink", name, "--params", str(params)]
+    params, log = params_file(settings, settings.run_path / f"{name}.json"), settings.run_path / f"{name}.log"
+    command = [sys.executable, "-m", "dualsink", name, "--params", params]
     with log.open("wb") as output:
         return Program(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output), log)
 
