@@ -1,22 +1,18 @@
 """`python -m bench`: run the contenders, or render what a run wrote."""
 
-import platform
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import psutil
 import typer
+from pyspark.sql import SparkSession
 
-from bench import contenders, report
-from dualsink import checks, cleanup, kafka, results
-from dualsink.local.servers import LocalServers, export_credentials, free_settings
-from dualsink.settings import Settings, project_root
-from dualsink.source import records
-from dualsink.spark import spark_session
+from bench import connect, contenders, explorer, flat, freshness, loading, report, rig
+from dualsink import checks, cleanup
+from dualsink.local.servers import LocalServers
+from dualsink.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,23 +29,75 @@ def run(
     rounds: Annotated[int, typer.Option(help="How often all contenders take their turn.")] = 2,
     output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench.json"),
     only: Annotated[
-        str, typer.Option(help="Contenders, with commas: raw, dualsink, tutorial.")
-    ] = "raw,dualsink,tutorial",
+        str, typer.Option(help="Contenders, with commas: raw, dualsink, tutorial, connect.")
+    ] = "raw,dualsink,tutorial,connect",
+    opensearch_connector: Annotated[
+        Path | None, typer.Option(help="Folder of an OpenSearch sink connector, for Kafka Connect's other half.")
+    ] = None,
 ) -> None:
     """Measure on local servers of its own. Takes about five minutes a round for a million events."""
     typer.echo(f"{events:,} events, {rounds} rounds, load average {psutil.getloadavg()[0]:.1f}")
-    names = only.split(",")
-    if strange := set(names) - set(_CONTENDERS):
-        raise typer.BadParameter(f"no contender {', '.join(strange)}: there are {', '.join(_CONTENDERS)}")
-    with _servers() as servers:
+    names, known = only.split(","), _contenders(opensearch_connector)
+    if strange := set(names) - set(known):
+        raise typer.BadParameter(f"no contender {', '.join(strange)}: there are {', '.join(known)}")
+    with rig.own_servers() as servers:
         found = []
         for turn in range(rounds):
             for name in names:
-                result = _turn(servers, name, raw_events if name == "raw" else events, batch, turn)
+                settings = rig.own_names(servers.settings, f"{name}_{turn}", max_offsets_per_trigger=batch)
+                share = {"raw": raw_events / events, "tutorial": TUTORIAL_SHARE}.get(name, 1)
+                result = known[name](servers, settings, int(events * share), turn)
                 typer.echo(f"{result.name}: {result.rate:,.0f} events/s warm, {result.overall_rate:,.0f} in all")
                 found.append(result)
-    results.write_json(output, _report(servers.settings, found, events, batch))
-    typer.echo(report.table(report.read(output)))
+        about = {
+            "events": events,
+            "batch": batch,
+            "recorded": connect.RECORDED,
+            "results": [_as_dict(result) for result in found],
+        }
+        typer.echo(report.table(rig.write(output, "contenders", servers.settings, about)))
+
+
+@app.command("explorer")
+def measure_explorer(
+    events: Annotated[int, typer.Option(help="Events of the seven hot days.")] = 1_000_000,
+    archived_days: Annotated[int, typer.Option(help="Days before them, as full, in the archive alone.")] = 3,
+    calls: Annotated[int, typer.Option(help="Searches timed in each tier.")] = 140,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-explorer.json"),
+) -> None:
+    """Time searches of the log explorer, on local servers of its own. Takes about three minutes."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "explorer")
+        found = explorer.measure(settings, events, archived_days, calls)
+        typer.echo(report.table(rig.write(output, "explorer", settings, found)))
+
+
+@app.command("freshness")
+def measure_freshness(
+    per_second: Annotated[float, typer.Option(help="Events produced a second.")] = 2_000,
+    trigger: Annotated[float, typer.Option(help="Seconds from batch to batch.")] = 5,
+    refresh: Annotated[int, typer.Option(help="Seconds from one refresh of the hot index to the next.")] = 1,
+    warm_up: Annotated[int, typer.Option(help="Seconds of load before those that count.")] = 60,
+    seconds: Annotated[int, typer.Option(help="Seconds of load that count.")] = 180,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-freshness.json"),
+) -> None:
+    """Measure how old events are when each store has them, under a steady load, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "freshness")
+        found = freshness.measure(settings, per_second, trigger, refresh, warm_up, seconds)
+        typer.echo(report.table(rig.write(output, "freshness", settings, found)))
+
+
+@app.command("flat")
+def measure_flat(
+    events: Annotated[int, typer.Option(help="Events of the backlog.")] = 20_000_000,
+    batches: Annotated[int, typer.Option(help="Batches in which they are taken.")] = 40,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-flat.json"),
+) -> None:
+    """Measure whether speed, memory and commits stay as they are over a long backlog, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "flat", max_offsets_per_trigger=-(-events // batches))
+        typer.echo(report.table(rig.write(output, "flat", settings, flat.measure(servers, settings, events))))
 
 
 @app.command()
@@ -64,40 +112,8 @@ def picture(file: Path, target: Path) -> None:
     report.picture(report.read(file), target)
 
 
-@contextmanager
-def _servers():
-    """Servers of the benchmark's own, in a new folder that is removed at its end."""
-    folder = project_root() / ".data" / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    settings = Settings.from_values({"environment": "bench", **free_settings(Settings(), folder)})
-    servers = LocalServers(settings)
-    try:
-        servers.up()
-        export_credentials(settings)
-        yield servers
-    finally:
-        servers.down()
-        servers.clean()
-
-
-def _turn(servers: LocalServers, name: str, events: int, batch: int, turn: int) -> contenders.Result:
-    settings = _own_names(servers.settings, name, batch, turn)
-    share = TUTORIAL_SHARE if name == "tutorial" else 1.0
-    return _CONTENDERS[name](servers, settings, int(events * share), turn)
-
-
-def _own_names(settings: Settings, name: str, batch: int, turn: int) -> Settings:
-    own = f"bench_{name}_{turn}"
-    return settings.model_copy(
-        update={
-            "kafka_topic": own,
-            "iceberg_table": own,
-            "opensearch_index": own.replace("_", "-"),
-            "max_offsets_per_trigger": batch,
-            "servers": "external",
-            "run_id": own,
-            "runs_dir": str(settings.data_path / "runs"),
-        }
-    )
+def _as_dict(result: contenders.Result) -> dict:
+    return asdict(result) | {"rate": result.rate, "overall_rate": result.overall_rate}
 
 
 def _raw(servers: LocalServers, settings: Settings, events: int, turn: int) -> contenders.Result:
@@ -105,45 +121,31 @@ def _raw(servers: LocalServers, settings: Settings, events: int, turn: int) -> c
     return contenders.raw_bulk(settings, servers, ready, int(len(ready) * RAW_WARM_UP))
 
 
+def _prepare(spark: SparkSession, settings: Settings, events: int, seed: int) -> None:
+    checks.create_all(spark, settings)
+    loading.fill_topic(spark, settings, events, seed)
+
+
 def _program(contender: Callable) -> Callable:
     """A contender that reads a topic: everything is made before it, and removed after it."""
 
     def run(servers: LocalServers, settings: Settings, events: int, turn: int) -> contenders.Result:
-        _with_spark(settings, checks.create_all)
-        kafka.produce(records(settings.model_copy(update={"num_log_events": events, "seed": turn})), settings)
+        rig.with_spark(settings, lambda spark, settings: _prepare(spark, settings, events, turn))
         result = contender(settings, servers, settings.data_path / "work" / settings.run_id, COLD_BATCHES)
         if result.events != events:
             raise RuntimeError(f"{result.name} took {result.events} of {events} events")
-        _with_spark(settings, cleanup.remove_all)
+        rig.with_spark(settings, cleanup.remove_all)
         return result
 
     return run
 
 
-def _with_spark(settings: Settings, work: Callable) -> None:
-    spark = spark_session(settings, "bench")
-    try:
-        work(spark, settings)
-    finally:
-        spark.stop()
+def _contenders(opensearch_connector: Path | None) -> dict[str, Callable]:
+    def connected(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> contenders.Result:
+        return connect.run(settings, servers, folder, opensearch_connector)
 
-
-_CONTENDERS = {"raw": _raw, "dualsink": _program(contenders.dualsink), "tutorial": _program(contenders.tutorial)}
-
-
-def _report(settings: Settings, found: list[contenders.Result], events: int, batch: int) -> dict:
-    return {
-        "taken_at": results.now(),
-        "machine": {
-            "cores": psutil.cpu_count(),
-            "memory": psutil.virtual_memory().total,
-            "system": platform.platform(),
-        },
-        "versions": results.versions(settings),
-        "events": events,
-        "batch": batch,
-        "results": [asdict(result) | {"rate": result.rate, "overall_rate": result.overall_rate} for result in found],
-    }
+    programs = {"dualsink": contenders.dualsink, "tutorial": contenders.tutorial, "connect": connected}
+    return {"raw": _raw} | {name: _program(program) for name, program in programs.items()}
 
 
 if __name__ == "__main__":

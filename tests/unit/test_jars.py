@@ -15,7 +15,7 @@ LOCK = """<ivy-module version="2.0"><dependencies>
   <dependency conf="kafka->default" org="org.apache.kafka" name="kafka_2.13" rev="{kafka}"/>
   <dependency conf="nessie->default" org="org.projectnessie.nessie" name="nessie-quarkus" rev="0.99.0"/>
 </dependencies></ivy-module>"""
-CONFS = ("spark", "kafka", "opensearch", "nessie", "trino")
+CONFS = ("spark", "kafka", "opensearch", "nessie", "trino", "connect", "connect-iceberg")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ IVY_SETTINGS = """\
 """
 # Megabytes on disk while fetching: Ivy's own copy and ours.
 NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490, "trino": 1700}
-ARCHIVES = (".gz", ".zip")
+NEEDED_MB |= {"connect": 50, "connect-iceberg": 320}
 
 
 def cache_folder() -> Path:
