@@ -21,6 +21,7 @@ commands
   redrive, replay, repair, retention
             mend the stores, delete old days
   maintain  compact the archive, expire its snapshots; --dry-run says what and why
+  cost      a table and a picture of what a year of events costs, hot and cold
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
 

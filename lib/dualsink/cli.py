@@ -314,6 +314,18 @@ def maintain(
     _job(context, "maintain", env, more, params, dry_run)
 
 
+@app.command()
+def cost(
+    context: typer.Context,
+    picture: Annotated[str, typer.Option(metavar="FILE.png", help="Default: cost.png in the run's folder.")] = "",
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Tell what a year of events costs hot and cold, from measured sizes and the prices in the parameters."""
+    _job(context, "cost", env, param, params, context.obj / picture if picture else None)
+
+
 # -- the hot tier ------------------------------------------------------------------------------------
 
 

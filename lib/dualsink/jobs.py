@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,21 @@ def _say_figures(say: Say, before: maintenance.Measured, after: maintenance.Meas
         for table, found in measured.tables.items():
             say(f"{moment:9} {table.rpartition('.')[2]}: {found}")
         say(f"{moment:9} a question to closed days takes {measured.query_seconds} s")
+
+
+def cost(settings: Settings, say: Say, picture: Path | None = None) -> Outcome:
+    """Tell what a year of events costs in each tier; the picture goes to the run's folder or to a file."""
+    from dualsink import cost as costs
+    from dualsink import plots
+
+    require_servers(settings)
+    measured = costs.measure(settings)
+    say(costs.table(measured, settings).to_string(index=False))
+    target = picture or settings.run_path / "cost.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    plots.cost(costs.tiers(measured, settings), costs.bills(measured, settings), settings).savefig(target)
+    fact = f"measured on {measured.hot_events:,} events in OpenSearch and {measured.archive_events:,} in the archive"
+    return asdict(measured), f"{fact}; picture: {target}"
 
 
 def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:

@@ -27,6 +27,12 @@ def open_archive(settings: Settings) -> StaticTable:
     return StaticTable.from_metadata(location, _storage(settings))
 
 
+def data_folder(settings: Settings) -> str:
+    """Where the archive's data files are, `s3://…`, without a slash at its end. Raises as `open_archive` does."""
+    table = open_archive(settings)
+    return table.properties.get("write.data.path", f"{table.location()}/data").rstrip("/")
+
+
 def _metadata_location(settings: Settings) -> str:
     key = f"{settings.database_name}.{settings.iceberg_table}"
     address = f"{settings.nessie_uri}/trees/{settings.nessie_ref}/contents/{key}"
@@ -82,6 +88,12 @@ def extent(table: StaticTable) -> tuple[datetime, datetime] | None:
     if not days:
         return None
     return _midnight(min(days)), _midnight(max(days)) + timedelta(days=1)
+
+
+def volume(table: StaticTable) -> tuple[int, int]:
+    """Rows and bytes of the table's data files, from metadata alone."""
+    parts = table.inspect.partitions().to_pylist()
+    return sum(p["record_count"] for p in parts), sum(p["total_data_file_size_in_bytes"] for p in parts)
 
 
 def _midnight(day: date) -> datetime:

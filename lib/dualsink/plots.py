@@ -17,10 +17,12 @@ from pandas.io.formats.style import Styler
 
 from dualsink.batch import BatchReport
 from dualsink.chaos.outcome import Counts, Outcome
+from dualsink.cost import TierCost
 from dualsink.ledger import Ledger
 from dualsink.maintenance import Measured
-from dualsink.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS
+from dualsink.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS, TIER_COLOUR
 from dualsink.questions import ERRORS
+from dualsink.settings import Settings
 
 LEG_STYLES = {
     "parse": ("#7a7a7a", "o", "-"),
@@ -28,6 +30,7 @@ LEG_STYLES = {
     "archive": (ARCHIVE_COLOUR, "s", "-"),
     "send": (HOT_COLOUR, "^", "-"),
 }
+_TIER_COLOURS = (HOT_COLOUR, ARCHIVE_COLOUR, TIER_COLOUR)
 _FONT = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -326,6 +329,30 @@ def maintenance_table(before: Measured, after: Measured) -> pd.DataFrame:
     pairs |= {("archive", "seconds of a question"): (before.query_seconds, after.query_seconds)}
     index = pd.MultiIndex.from_tuples(pairs, names=["table", "figure"])
     return pd.DataFrame([[f"{value:,}" for value in pair] for pair in pairs.values()], index, ["before", "after"])
+
+
+# -- cost ----------------------------------------------------------------------------------------------
+
+
+def cost(tiers: Sequence[TierCost], bills: pd.DataFrame, settings: Settings) -> Figure:
+    """Left what it costs to hold a year's events for a year in each tier, right the monthly bill as they pile up."""
+    figure, (held, months) = _figure(12, 4, panels=2)
+    money, hot = settings.price_currency, tiers[0]
+    bars = held.bar([t.tier.replace(", ", ",\n") for t in tiers], [t.year for t in tiers], color=_TIER_COLOURS)
+    held.bar_label(bars, [f"{t.year:,.0f} {money}\n{t.gb:,.0f} GB" for t in tiers], padding=3, fontsize=10)
+    _title(held, f"A year of {_short(settings.cost_events_per_day)} events a day, held for a year")
+    held.set_ylabel(f"{money} a year")
+    held.margins(y=0.2)
+    for (name, values), colour in zip(bills.items(), _TIER_COLOURS, strict=True):
+        months.plot(bills.index / 12, values, color=colour, label=f"{name}: {values.iloc[-1]:,.0f} {money}")
+    share = bills.iloc[-1, -1] / max(bills.iloc[-1, 0], 1e-9)
+    _title(months, f"After {settings.cost_years} years a month costs {share:.0%} of all hot")
+    months.set(xlabel="years since the first event", ylabel=f"{money} a month", ylim=(0, None), xlim=(0, None))
+    months.legend(frameon=False, loc="upper left", title=f"bytes an event: {hot.bytes_per_event:.0f} hot, "
+                  f"{tiers[1].bytes_per_event:.0f} in the archive", alignment="left")  # fmt: skip
+    for axes in (held, months):
+        _count_axis(axes)
+    return figure
 
 
 # -- common --------------------------------------------------------------------------------------------

@@ -70,6 +70,20 @@ class Settings(BaseModel):
     trino_user_env: str = "DUALSINK_TRINO_USER"
     trino_password_env: str = "DUALSINK_TRINO_PASSWORD"
 
+    # The archive's bucket over the years
+    object_lock_mode: Literal["", "GOVERNANCE", "COMPLIANCE"] = ""
+    object_lock_days: int = Field(365, ge=1)
+    tier_storage_class: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = ""
+    tier_after_days: int = Field(365, ge=1)
+
+    # Cost: storage prices are examples, of a GB for a month
+    cost_events_per_day: int = Field(10_000_000, ge=1)
+    cost_years: int = Field(7, ge=1)
+    price_hot_gb_month: float = Field(0.122, ge=0)
+    price_archive_gb_month: float = Field(0.023, ge=0)
+    price_tier_gb_month: float = Field(0.004, ge=0)
+    price_currency: str = "USD"
+
     # Archive
     catalog_name: Name = "lakehouse"
     database_name: Name = "demo"

@@ -232,6 +232,16 @@ def test_status_is_readable_for_people(dualsink):
     assert (answer.status, "not running" in answer.out) == (0, True)
 
 
+def test_a_server_that_there_is_not_cannot_be_asked_for(dualsink, project):
+    answer = dualsink("up", "--with", "presto")
+    assert (answer.status, "No local server 'presto'" in answer.err) == (2, True)
+    assert not (project / ".data").exists()
+
+
+def test_status_says_how_to_start_what_is_optional(dualsink):
+    assert "trino        not running; optional, with --with trino" in dualsink("status").out
+
+
 def test_down_without_servers_says_so(dualsink):
     assert dualsink("down").out == "No server was running.\n"
 
