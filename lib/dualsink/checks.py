@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
-from dualsink import ism, kafka, s3, search, tables
+from dualsink import immutability, ism, kafka, lake, s3, search, tables, tiering
 from dualsink.errors import DualsinkError
 from dualsink.settings import Settings
 
@@ -44,6 +44,8 @@ def check_servers(settings: Settings) -> list[Check]:
 def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
     """Create what is missing: topic, namespace, tables, index template with alias, retention policy.
 
+    Where the parameters ask for them, also the bucket's Object Lock (tried) and its lifecycle rule.
+
     Returns `created`, `updated` or `exists` by name. Raises ShapeMismatch with the difference where something exists
     in another shape; nothing is dropped.
     """
@@ -52,6 +54,18 @@ def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
     with closing(search.connect(settings)) as client:
         done[f"index template and alias {settings.opensearch_index}"] = search.ensure_template(client, settings)
         done["retention policy"] = ism.ensure_policy(client, settings)
+    return done | _bucket_rules(settings)
+
+
+def _bucket_rules(settings: Settings) -> dict[str, str]:
+    """What the parameters ask of the archive's bucket: Object Lock, a tier for old files."""
+    done = {}
+    if settings.object_lock_mode:
+        lock = f"{settings.object_lock_mode}, {settings.object_lock_days} days"
+        done[f"Object Lock of bucket {settings.s3_bucket} ({lock})"] = immutability.ensure_lock(settings)
+    if settings.tier_storage_class:
+        tier = f"{settings.tier_storage_class} after {settings.tier_after_days} days"
+        done[f"tier of the archive's files ({tier})"] = tiering.ensure_tier(settings, lake.data_folder(settings))
     return done
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from pyarrow.fs import S3FileSystem
 
 from dualsink.settings import Settings
@@ -20,6 +21,11 @@ def client(settings: Settings, config: Config | None = None) -> Any:
         aws_secret_access_key=settings.secret("s3_secret_key_env"),
         config=config,
     )
+
+
+def code(error: ClientError) -> str:
+    """S3's word for what went wrong, such as `AccessDenied`."""
+    return error.response["Error"]["Code"]
 
 
 def storage(settings: Settings) -> S3FileSystem:

@@ -1,0 +1,43 @@
+"""Object Lock on moto, which takes one only for an empty bucket; the integration tests ask the local storage."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dualsink import immutability, s3
+from dualsink.errors import PlatformError
+from dualsink.settings import Settings
+
+
+@pytest.fixture
+def settings(moto_storage: Settings) -> Settings:
+    """A bucket to be locked for 30 days."""
+    return moto_storage.model_copy(update={"object_lock_mode": "GOVERNANCE", "object_lock_days": 30})
+
+
+def test_what_is_written_is_kept_for_the_period_and_cannot_be_deleted(settings):
+    assert immutability.ensure_lock(settings) == "created"
+    client, bucket = s3.client(settings), settings.s3_bucket
+    version = client.put_object(Bucket=bucket, Key="rows.parquet", Body=b"rows")["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.delete_object(Bucket=bucket, Key="rows.parquet", VersionId=version)
+
+
+def test_a_lock_that_is_there_is_tried_again_on_the_same_probe(settings):
+    immutability.ensure_lock(settings)
+    assert immutability.ensure_lock(settings) == "exists"
+    probes = s3.client(settings).list_object_versions(Bucket=settings.s3_bucket, Prefix=immutability.PROBE)
+    assert len(probes["Versions"]) == 1
+
+
+@pytest.mark.parametrize("weaker", [{"object_lock_days": 29}, {"object_lock_mode": "GOVERNANCE"}])
+def test_a_weaker_lock_is_refused(settings, weaker):
+    strict = settings.model_copy(update={"object_lock_mode": "COMPLIANCE"})
+    immutability.ensure_lock(strict)
+    with pytest.raises(PlatformError, match="keeps what is written for 30 days in mode COMPLIANCE"):
+        immutability.ensure_lock(strict.model_copy(update=weaker))
+
+
+def test_a_bucket_that_cannot_be_locked_any_more_is_told_of_with_what_to_do(settings):
+    s3.client(settings).put_object(Bucket=settings.s3_bucket, Key="early", Body=b"")
+    with pytest.raises(PlatformError, match="cannot be locked .InvalidBucket.*make one with it"):
+        immutability.ensure_lock(settings)
