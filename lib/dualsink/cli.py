@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,9 +38,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit status: 0, 1 for a failure, 2 for a mistake in options or parameters, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    with orderly_end():
+        app(args=pair_parameters(sys.argv[1:] if arguments is None else arguments), prog_name="dualsink")
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """End as `main` says, whatever the block raises and whichever signal comes."""
     _end_properly_when_told()
     try:
-        app(args=pair_parameters(sys.argv[1:] if arguments is None else arguments), prog_name="dualsink")
+        yield
     except DualsinkError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
@@ -291,6 +300,21 @@ def retention(
 ) -> None:
     """Age the hot tier: install ISM's policy where there is one, merge closed days, delete proven expired ones."""
     _job(context, "retention", env, param, params, dry_run)
+
+
+# -- for spark-submit ----------------------------------------------------------------------------------
+
+
+@app.command()
+def jars() -> None:
+    """Print the jars that spark-submit needs, as its option --jars takes them; fetched the first time."""
+    from dualsink.local.jars import spark_jars
+
+    found = spark_jars(lambda line: typer.echo(line, err=True))
+    typer.echo(",".join(str(jar) for jar in found))
+
+
+# -- alerts ------------------------------------------------------------------------------------------
 
 
 Rules = Annotated[str, typer.Option(metavar="FILE", help="Rules in YAML; default: alerts/rules.yaml of the project.")]
