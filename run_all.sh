@@ -20,6 +20,7 @@ commands
             one stage without its notebook
   redrive, replay, repair, retention
             mend the stores, delete old days
+  maintain  compact the archive, expire its snapshots; --dry-run says what and why
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
   jars      print the jars that spark-submit needs, for deploy/log_dual_sink.py
@@ -27,15 +28,17 @@ commands
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file
   -p NAME VALUE      set one parameter; repeatable
-  --stages 01,03     only these stages; without it 01 to 05, 06_chaos only when named
+  --stages 01,03     only these stages; without it 01 to 05, 06_chaos and 07_operate only when named
   --run-id ID        name of the folder in runs/
   --keep-servers     leave the servers running afterwards
+  --with trino       start Trino too, for SQL on the archive; also of `up` and `lab`; wants a JDK 24 or newer
 `./run_all.sh COMMAND --help` shows the options of the others.
 
 examples
   ./run_all.sh
   ./run_all.sh -p num_log_events 5000 -p malformed_share 0.05 --keep-servers
   ./run_all.sh --env demo
+  ./run_all.sh --with trino
   ./run_all.sh status --json
   ./run_all.sh test tests/unit
 EOF

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import psutil
 import typer
+from pyspark.sql import SparkSession
 
-from bench import contenders, explorer, report, rig
-from dualsink import checks, cleanup, kafka
+from bench import connect, contenders, explorer, flat, freshness, loading, report, rig
+from dualsink import checks, cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
-from dualsink.source import records
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,22 +29,32 @@ def run(
     rounds: Annotated[int, typer.Option(help="How often all contenders take their turn.")] = 2,
     output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench.json"),
     only: Annotated[
-        str, typer.Option(help="Contenders, with commas: raw, dualsink, tutorial.")
-    ] = "raw,dualsink,tutorial",
+        str, typer.Option(help="Contenders, with commas: raw, dualsink, tutorial, connect.")
+    ] = "raw,dualsink,tutorial,connect",
+    opensearch_connector: Annotated[
+        Path | None, typer.Option(help="Folder of an OpenSearch sink connector, for Kafka Connect's other half.")
+    ] = None,
 ) -> None:
     """Measure on local servers of its own. Takes about five minutes a round for a million events."""
     typer.echo(f"{events:,} events, {rounds} rounds, load average {psutil.getloadavg()[0]:.1f}")
-    names = only.split(",")
-    if strange := set(names) - set(_CONTENDERS):
-        raise typer.BadParameter(f"no contender {', '.join(strange)}: there are {', '.join(_CONTENDERS)}")
+    names, known = only.split(","), _contenders(opensearch_connector)
+    if strange := set(names) - set(known):
+        raise typer.BadParameter(f"no contender {', '.join(strange)}: there are {', '.join(known)}")
     with rig.own_servers() as servers:
         found = []
         for turn in range(rounds):
             for name in names:
-                result = _turn(servers, name, raw_events if name == "raw" else events, batch, turn)
+                settings = rig.own_names(servers.settings, f"{name}_{turn}", max_offsets_per_trigger=batch)
+                share = {"raw": raw_events / events, "tutorial": TUTORIAL_SHARE}.get(name, 1)
+                result = known[name](servers, settings, int(events * share), turn)
                 typer.echo(f"{result.name}: {result.rate:,.0f} events/s warm, {result.overall_rate:,.0f} in all")
                 found.append(result)
-        about = {"events": events, "batch": batch, "results": [_as_dict(result) for result in found]}
+        about = {
+            "events": events,
+            "batch": batch,
+            "recorded": connect.RECORDED,
+            "results": [_as_dict(result) for result in found],
+        }
         typer.echo(report.table(rig.write(output, "contenders", servers.settings, about)))
 
 
@@ -60,6 +70,34 @@ def measure_explorer(
         settings = rig.own_names(servers.settings, "explorer")
         found = explorer.measure(settings, events, archived_days, calls)
         typer.echo(report.table(rig.write(output, "explorer", settings, found)))
+
+
+@app.command("freshness")
+def measure_freshness(
+    per_second: Annotated[float, typer.Option(help="Events produced a second.")] = 2_000,
+    trigger: Annotated[float, typer.Option(help="Seconds from batch to batch.")] = 5,
+    refresh: Annotated[int, typer.Option(help="Seconds from one refresh of the hot index to the next.")] = 1,
+    warm_up: Annotated[int, typer.Option(help="Seconds of load before those that count.")] = 60,
+    seconds: Annotated[int, typer.Option(help="Seconds of load that count.")] = 180,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-freshness.json"),
+) -> None:
+    """Measure how old events are when each store has them, under a steady load, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "freshness")
+        found = freshness.measure(settings, per_second, trigger, refresh, warm_up, seconds)
+        typer.echo(report.table(rig.write(output, "freshness", settings, found)))
+
+
+@app.command("flat")
+def measure_flat(
+    events: Annotated[int, typer.Option(help="Events of the backlog.")] = 20_000_000,
+    batches: Annotated[int, typer.Option(help="Batches in which they are taken.")] = 40,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-flat.json"),
+) -> None:
+    """Measure whether speed, memory and commits stay as they are over a long backlog, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "flat", max_offsets_per_trigger=-(-events // batches))
+        typer.echo(report.table(rig.write(output, "flat", settings, flat.measure(servers, settings, events))))
 
 
 @app.command()
@@ -78,23 +116,21 @@ def _as_dict(result: contenders.Result) -> dict:
     return asdict(result) | {"rate": result.rate, "overall_rate": result.overall_rate}
 
 
-def _turn(servers: LocalServers, name: str, events: int, batch: int, turn: int) -> contenders.Result:
-    settings = rig.own_names(servers.settings, f"{name}_{turn}", max_offsets_per_trigger=batch)
-    share = TUTORIAL_SHARE if name == "tutorial" else 1.0
-    return _CONTENDERS[name](servers, settings, int(events * share), turn)
-
-
 def _raw(servers: LocalServers, settings: Settings, events: int, turn: int) -> contenders.Result:
     ready = contenders.bodies(settings, events, turn)
     return contenders.raw_bulk(settings, servers, ready, int(len(ready) * RAW_WARM_UP))
+
+
+def _prepare(spark: SparkSession, settings: Settings, events: int, seed: int) -> None:
+    checks.create_all(spark, settings)
+    loading.fill_topic(spark, settings, events, seed)
 
 
 def _program(contender: Callable) -> Callable:
     """A contender that reads a topic: everything is made before it, and removed after it."""
 
     def run(servers: LocalServers, settings: Settings, events: int, turn: int) -> contenders.Result:
-        rig.with_spark(settings, checks.create_all)
-        kafka.produce(records(settings.model_copy(update={"num_log_events": events, "seed": turn})), settings)
+        rig.with_spark(settings, lambda spark, settings: _prepare(spark, settings, events, turn))
         result = contender(settings, servers, settings.data_path / "work" / settings.run_id, COLD_BATCHES)
         if result.events != events:
             raise RuntimeError(f"{result.name} took {result.events} of {events} events")
@@ -104,7 +140,12 @@ def _program(contender: Callable) -> Callable:
     return run
 
 
-_CONTENDERS = {"raw": _raw, "dualsink": _program(contenders.dualsink), "tutorial": _program(contenders.tutorial)}
+def _contenders(opensearch_connector: Path | None) -> dict[str, Callable]:
+    def connected(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> contenders.Result:
+        return connect.run(settings, servers, folder, opensearch_connector)
+
+    programs = {"dualsink": contenders.dualsink, "tutorial": contenders.tutorial, "connect": connected}
+    return {"raw": _raw} | {name: _program(program) for name, program in programs.items()}
 
 
 if __name__ == "__main__":

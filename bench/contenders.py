@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from bench import rig
 from bench.meter import Meter
 from dualsink import generator, search
 from dualsink.documents import bulk_lines, source
@@ -72,7 +73,7 @@ def _line(settings: Settings, value: bytes, offset: int, arrived: int) -> bytes:
 
 def raw_bulk(settings: Settings, servers: LocalServers, ready: list[bytes], warm_up: int) -> Result:
     """The ceiling: ready-made bodies from two threads, the first `warm_up` of them not counted."""
-    with _indices(settings), Meter(_pids(servers)) as meter, closing(search.connect(settings)) as client:
+    with _indices(settings), Meter(rig.pids(servers)) as meter, closing(search.connect(settings)) as client:
 
         def send(body: bytes) -> None:
             answer = client.transport.perform_request("POST", "/_bulk", params={"filter_path": "errors"}, body=body)
@@ -113,21 +114,16 @@ def _indices(settings: Settings) -> Iterator[None]:
 
 def dualsink(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
     """`python -m dualsink stream` over the topic; its first `cold` batches are not counted as warm."""
-    command = [sys.executable, "-m", "dualsink", "stream", "--params", _params(settings, folder)]
+    params = rig.params_file(settings, folder / "params.json")
+    command = [sys.executable, "-m", "dualsink", "stream", "--params", params]
     return _program("dualsink", command, settings, servers, folder, cold)
 
 
 def tutorial(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
     """The usual code of tutorials, see bench/tutorial.py."""
-    command = [sys.executable, "-m", "bench.tutorial", _params(settings, folder)]
+    params = rig.params_file(settings, folder / "params.json")
+    command = [sys.executable, "-m", "bench.tutorial", params]
     return _program("usual tutorial code", command, settings, servers, folder, cold)
-
-
-def _params(settings: Settings, folder: Path) -> str:
-    folder.mkdir(parents=True)
-    file = folder / "params.json"
-    file.write_text(json.dumps(settings.parameters()), encoding="utf-8")
-    return str(file)
 
 
 def _program(
@@ -136,7 +132,7 @@ def _program(
     began = time.monotonic()
     with (folder / "output.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ)
-        with Meter(_pids(servers), process.pid) as meter:
+        with Meter(rig.pids(servers), process.pid) as meter:
             status = process.wait()
     end = time.monotonic()
     if status:
@@ -169,10 +165,6 @@ class _Batch:
         fields = json.loads(line)
         age = time.time() - datetime.fromisoformat(fields["timestamp"]).timestamp()
         return cls(fields["events"], time.monotonic() - age, fields.get("cpu_seconds", {}))
-
-
-def _pids(servers: LocalServers) -> dict[str, int]:
-    return {server.name: server.pid for server in servers.status()}
 
 
 def _per_event(meter: Meter, start: float, end: float, events: int) -> dict[str, float]:

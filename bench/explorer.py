@@ -37,7 +37,7 @@ def measure(settings: Settings, events: int, archived_days: int, calls: int) -> 
 
 def _load(settings: Settings, events: int, archived_days: int) -> dict[str, Any]:
     """Fill both stores with `events` events of the hot days, and the archive alone with as many a day before those."""
-    a_day = events // HOT_DAYS // loading.LOTS_OF_A_DAY * loading.LOTS_OF_A_DAY
+    a_day = events // HOT_DAYS
     # The day between lies across the border: a part of it would be hot.
     days = [*range(HOT_DAYS), *range(HOT_DAYS + 1, HOT_DAYS + 1 + archived_days)]
     began = time.monotonic()

@@ -20,9 +20,9 @@ _HEADERS = "array<struct<key:string,value:binary>>"
 
 
 def generated(
-    spark: SparkSession, lots: int, events: int, seed: int, end: datetime, step: timedelta = timedelta(0)
+    spark: SparkSession, total: int, a_lot: int, seed: int, end: datetime, step: timedelta = timedelta(0)
 ) -> DataFrame:
-    """`lots` times `events` events; the first lot ends at `end`, every other one a `step` before the last.
+    """`total` events in lots of `a_lot`; the first lot ends at `end`, every other one a `step` before the last.
 
     Columns are COLUMNS: the lot, the event's number in it, key and value of its record.
     """
@@ -30,9 +30,10 @@ def generated(
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in batches:
             for lot in rows["id"].to_pylist():
+                events = min(a_lot, total - lot * a_lot)
                 yield from _lot(lot, generator.generate(events, seed + lot, 0.0, end - lot * step))
 
-    return spark.range(0, lots, 1, TASKS).mapInArrow(run, COLUMNS)
+    return spark.range(0, -(-total // a_lot), 1, TASKS).mapInArrow(run, COLUMNS)
 
 
 def _lot(lot: int, records: Iterator[generator.Record]) -> Iterator[pa.RecordBatch]:
@@ -42,14 +43,12 @@ def _lot(lot: int, records: Iterator[generator.Record]) -> Iterator[pa.RecordBat
         yield pa.RecordBatch.from_arrays(columns, ["lot", "number", "key", "value"])
 
 
-def fill_topic(spark: SparkSession, settings: Settings, events: int, seed: int = 0) -> int:
-    """Send about `events` events of the last two hours to the topic (whole lots); returns how many."""
-    each = min(TOPIC_LOT, -(-events // TASKS))
-    lots = max(events // each, 1)
-    records = generated(spark, lots, each, seed, datetime.now(UTC)).select("key", "value")
+def fill_topic(spark: SparkSession, settings: Settings, events: int, seed: int) -> None:
+    """Send that many events of the last two hours to the topic."""
+    a_lot = min(TOPIC_LOT, -(-events // TASKS))
+    records = generated(spark, events, a_lot, seed, datetime.now(UTC)).select("key", "value")
     target = records.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
     target.option("topic", settings.kafka_topic).save()
-    return lots * each
 
 
 def fill_day(spark: SparkSession, settings: Settings, events: int, ago: int) -> None:
@@ -58,12 +57,13 @@ def fill_day(spark: SparkSession, settings: Settings, events: int, ago: int) -> 
     They take the pass that every batch takes; only Kafka is left out, and the coordinates are made up.
     """
     arrived = datetime.now(UTC)
-    each = events // LOTS_OF_A_DAY
-    lots = generated(spark, LOTS_OF_A_DAY, each, LOTS_OF_A_DAY * ago, arrived - timedelta(days=ago), generator.SPREAD)
+    a_lot = -(-events // LOTS_OF_A_DAY)
+    ended, seed = arrived - timedelta(days=ago), LOTS_OF_A_DAY * ago
+    lots = generated(spark, events, a_lot, seed, ended, generator.SPREAD)
     coordinates = (
         F.lit(settings.kafka_topic).alias("topic"),
         (F.col("lot") % settings.kafka_partitions).cast("int").alias("partition"),
-        (F.lit(ago * 10**9) + F.col("lot") * each + F.col("number")).alias("offset"),
+        (F.lit(ago * 10**9) + F.col("lot") * a_lot + F.col("number")).alias("offset"),
         F.lit(arrived).alias("kafka_timestamp"),
     )
     batch.store(lots.select(*coordinates, "key", "value", F.lit(None).cast(_HEADERS).alias("headers")), settings)

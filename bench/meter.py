@@ -1,5 +1,6 @@
 """CPU and memory of processes over time, sampled from outside."""
 
+import math
 import threading
 import time
 from bisect import bisect_left
@@ -55,11 +56,12 @@ class Meter(threading.Thread):
         first, last = self._at(start), self._at(end)
         return {role: round(last.cpu[role] - first.cpu.get(role, 0.0), 3) for role in last.cpu}
 
-    def peak(self) -> dict[str, int]:
-        """Largest resident bytes by role."""
+    def peak(self, start: float = 0, end: float = math.inf) -> dict[str, int]:
+        """Largest resident bytes by role between two moments (`time.monotonic`)."""
         peak: Counter[str] = Counter()
         for sample in self.samples:
-            peak |= Counter(sample.memory)
+            if start <= sample.moment <= end:
+                peak |= Counter(sample.memory)
         return dict(peak)
 
     def _at(self, moment: float) -> Sample:

@@ -7,7 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import orjson
 
-_ROLES = ("opensearch", "spark", "workers", "driver", "kafka", "s3", "nessie")
+CONNECT_BOTH = "Kafka Connect, both sinks"
+_ROLES = ("opensearch", "spark", "workers", "driver", "connect", "kafka", "s3", "nessie")
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def read(file: Path) -> dict[str, Any]:
 
 def table(run: dict[str, Any]) -> str:
     """The Markdown table of what was measured."""
-    head, *rows = {"contenders": _contenders, "explorer": _explorer}[run["measured"]](run)
+    head, *rows = _TABLES[run["measured"]](run)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))
 
 
@@ -31,7 +32,9 @@ def _contenders(run: dict[str, Any]) -> list[tuple[str, ...]]:
         "CPU µs an event",
         "of them OpenSearch",
     )
-    return [head, *(_contender(run, name, turns) for name, turns in _by_name(run).items())]
+    by_name = _by_name(run)
+    recorded = [] if CONNECT_BOTH in by_name or "raw _bulk" not in by_name else [_recorded(run, by_name["raw _bulk"])]
+    return [head, *(_contender(run, name, turns) for name, turns in by_name.items()), *recorded]
 
 
 def _contender(run: dict[str, Any], name: str, turns: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -45,6 +48,14 @@ def _contender(run: dict[str, Any], name: str, turns: list[dict[str, Any]]) -> t
     )  # fmt: skip
 
 
+def _recorded(run: dict[str, Any], raw: list[dict[str, Any]]) -> tuple[str, ...]:
+    """What Kafka Connect would do with both sinks, by the ratio to raw `_bulk` that was recorded elsewhere."""
+    known = run["recorded"]
+    rate = known["to_raw"] * median(turn["rate"] for turn in raw)
+    cost, hot = known["cpu_per_event"], known["opensearch_cpu_per_event"]
+    return known["contender"], f"{rate:,.0f}", f"{known['to_raw']:.0%}", "", f"{cost:.1f}", f"{hot:.1f}"
+
+
 def _explorer(run: dict[str, Any]) -> list[tuple[str, ...]]:
     """Seconds of a search: a row for each kind, and one for all of them."""
     tiers = run["tiers"]
@@ -54,6 +65,40 @@ def _explorer(run: dict[str, Any]) -> list[tuple[str, ...]]:
         kinds[kind] = [found["kinds"][kind] for found in tiers.values()]
     rows = [(kind, *(f"{f['p50']:.2f} s, p95 {f['p95']:.2f} s" for f in found)) for kind, found in kinds.items()]
     return [tuple(head), *rows]
+
+
+def _freshness(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """How old events were in each store, and how old their 99th percentile may be."""
+    trigger, refresh = run["trigger_seconds"], run["refresh_seconds"]
+    targets = {
+        "searchable": f"trigger {trigger:g} + refresh {refresh} + 1 = {trigger + refresh + 1:g} s",
+        "archived": f"trigger {trigger:g} + 2 = {trigger + 2:g} s",
+        "batch_seconds": "",
+    }
+    names = {"searchable": "event to searchable", "archived": "event to archived", "batch_seconds": "a batch"}
+    rows = [
+        (names[name], *(f"{run[name][q]:.2f} s" for q in ("p50", "p99", "max")), target)
+        for name, target in targets.items()
+    ]
+    return [("from … to", "p50", "p99", "max", "target of p99"), *rows]
+
+
+def _flat(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each tenth of the backlog."""
+    head = ("tenth", "events/s", "CPU µs an event", "Spark's JVM", "workers", "commit p50", "p95")
+    return [head, *(_tenth(number, tenth) for number, tenth in enumerate(run["tenths"], 1))]
+
+
+def _tenth(number: int, tenth: dict[str, Any]) -> tuple[str, ...]:
+    memory = (f"{tenth['memory'].get(role, 0) / 2**20:,.0f} MiB" for role in ("spark", "workers"))
+    commit = tenth["commit_seconds"]
+    commits = (f"{commit[q]:.2f} s" if commit else "" for q in ("p50", "p95"))
+    return (
+        str(number), f"{tenth['rate']:,}", f"{sum(tenth['cpu_per_event'].values()):.1f}", *memory, *commits,
+    )  # fmt: skip
+
+
+_TABLES = {"contenders": _contenders, "explorer": _explorer, "freshness": _freshness, "flat": _flat}
 
 
 def ratio(run: dict[str, Any], name: str) -> float:

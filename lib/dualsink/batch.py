@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from dualsink import datafiles, hot, task
 from dualsink.archive import Batch, OffsetRange, Ranges, ReplayGuard
@@ -99,8 +100,20 @@ def _pass(records: DataFrame, settings: Settings) -> task.Summary:
     archive = datafiles.layout(spark, settings.archive_table, ARCHIVE_COLUMNS, "timestamp")
     kept = datafiles.layout(spark, settings.quarantine_table, QUARANTINE_COLUMNS, "quarantined_at")
     held = [HELD] if HELD in records.columns else []
-    columns = records.select(*COORDINATES, "key", "value", "headers", *held)
-    return task.sum_up(columns.mapInArrow(task.one_pass(settings, archive, kept), task.RESULT).collect())
+    lists = (_without_nulls(records, name) for name in ("headers", *held))
+    columns = records.select(*COORDINATES, "key", "value", *lists)
+    # As many tasks as cores: a task has its price, and more of them write more and smaller data files.
+    shares = columns.coalesce(spark.sparkContext.defaultParallelism)
+    return task.sum_up(shares.mapInArrow(task.one_pass(settings, archive, kept), task.RESULT).collect())
+
+
+def _without_nulls(records: DataFrame, name: str) -> Column:
+    """A list column, empty instead of null.
+
+    Spark measures an Arrow batch after each of its rows, and Arrow then walks over all nulls at the end of a list
+    column: time that grows with the square of the batch, most of what a record cost in the JVM.
+    """
+    return F.coalesce(name, F.array().cast(records.schema[name].dataType)).alias(name)
 
 
 def _check_refusals(found: task.Summary, share: float) -> None:

@@ -28,6 +28,7 @@ Env = Annotated[str, typer.Option("--env", metavar="NAME|PATH", help="Environmen
 Param = Annotated[
     list[str] | None, typer.Option("-p", "--param", metavar="NAME VALUE", help="Set one parameter; repeatable.")
 ]
+With = Annotated[list[str] | None, typer.Option("--with", metavar="trino", help="Start this optional server too.")]
 Params = Annotated[
     str, typer.Option("--params", metavar="FILE[,FILE]", help="Params files instead of --env; later ones win.")
 ]
@@ -113,22 +114,23 @@ def run(
     stages: Annotated[str, typer.Option(help="Only these, for example 01,03 or 06_chaos; default: 01 to 05.")] = "",
     run_id: Annotated[str, typer.Option(help="Name of the folder in runs/; default: time and environment.")] = "",
     keep_servers: Annotated[bool, typer.Option("--keep-servers", help="Leave the servers running.")] = False,
+    extra: With = None,
 ) -> None:
     """Run the notebooks one after the other: start servers, run stages, show the ledger."""
     from dualsink import runner
 
     settings = settings_of(context.obj, env, param, run_id=run_id)
     chosen = [stage.strip() for stage in stages.split(",") if stage.strip()]
-    raise typer.Exit(runner.run(settings, chosen, summary.console(), keep_servers, env))
+    raise typer.Exit(runner.run(settings, chosen, summary.console(), keep_servers, env, extra or ()))
 
 
 @app.command()
-def lab(context: typer.Context, env: Env = "local", param: Param = None) -> None:
+def lab(context: typer.Context, env: Env = "local", param: Param = None, extra: With = None) -> None:
     """Start the servers and JupyterLab on 127.0.0.1; Ctrl-C stops both."""
     from dualsink import lab, runner
 
     settings = runner.absolute(settings_of(context.obj, env, param))
-    raise typer.Exit(lab.run(settings, summary.console()))
+    raise typer.Exit(lab.run(settings, summary.console(), extra or ()))
 
 
 @app.command()
@@ -149,11 +151,11 @@ def explore(
 
 
 @app.command()
-def up(context: typer.Context, env: Env = "local", param: Param = None) -> None:
+def up(context: typer.Context, env: Env = "local", param: Param = None, extra: With = None) -> None:
     """Start the local servers and leave them running."""
     settings = settings_of(context.obj, env, param)
     if _is_local(settings):
-        started = _servers(settings).up()
+        started = _servers(settings).up(extra or ())
         typer.echo(f"Started {', '.join(started)}." if started else "All servers run already.")
 
 
@@ -302,6 +304,25 @@ def retention(
     _job(context, "retention", env, param, params, dry_run)
 
 
+# -- the archive over the years ----------------------------------------------------------------------
+
+
+@app.command()
+def maintain(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why; change nothing.")] = False,
+    remove_orphans: Annotated[
+        bool, typer.Option("--remove-orphans", help="Delete old files that no snapshot knows, too.")
+    ] = False,
+) -> None:
+    """Compact closed days, rewrite manifests, expire snapshots; safe while the stream runs."""
+    more = [*(param or []), "remove_orphans=true"] if remove_orphans else param
+    _job(context, "maintain", env, more, params, dry_run)
+
+
 # -- for spark-submit ----------------------------------------------------------------------------------
 
 
@@ -314,7 +335,7 @@ def jars() -> None:
     typer.echo(",".join(str(jar) for jar in found))
 
 
-# -- alerts ------------------------------------------------------------------------------------------
+# -- the hot tier ------------------------------------------------------------------------------------
 
 
 Rules = Annotated[str, typer.Option(metavar="FILE", help="Rules in YAML; default: alerts/rules.yaml of the project.")]

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import pyarrow as pa
+from opensearchpy import JSONSerializer
 
 from dualsink.bulk import BulkWriter, Limits, Tally
 from dualsink.errors import MappingRefused
@@ -31,6 +34,13 @@ class _Sent:
     outcome: Future[Tally]
 
 
+class _Answers(JSONSerializer):
+    """Reads answers of thousands of items quickly."""
+
+    def loads(self, s: str) -> Any:
+        return orjson.loads(s)
+
+
 class Sender:
     """Sends documents from a thread of its own; a context manager that ends it, also in the middle of a retry.
 
@@ -48,7 +58,7 @@ class Sender:
 
     def __enter__(self) -> "Sender":
         stop = threading.Event()
-        client = self._open.enter_context(connect(self._settings))
+        client = self._open.enter_context(connect(self._settings, serializer=_Answers()))
         self._writer = BulkWriter(client, limits(self._settings), stop)
         self._thread = self._open.enter_context(ThreadPoolExecutor(1))
         self._open.callback(stop.set)

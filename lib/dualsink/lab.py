@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from dualsink.runner import all_notebooks, servers, unhurried
 from dualsink.settings import Settings, project_root
 
 
-def run(settings: Settings, out: Console) -> int:
+def run(settings: Settings, out: Console, extra: Iterable[str] = ()) -> int:
     """Serve the project until JupyterLab ends or this process is told to; returns JupyterLab's exit status.
 
     It binds to 127.0.0.1 on the first free port from 8888 on and asks for the token that it prints.
     """
-    with servers(settings, out):
+    with servers(settings, out, extra=extra):
         folder = notebooks(settings)
         out.print(f"Starting JupyterLab at {folder}; Ctrl-C stops it and the servers.", soft_wrap=True)
         # A session of its own: Ctrl-C reaches this process alone, which then ends JupyterLab without its question.

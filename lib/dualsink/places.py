@@ -22,6 +22,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "opensearch": settings.opensearch_url,
             "nessie": settings.nessie_uri,
             "s3": settings.s3_endpoint,
+            "trino": settings.trino_uri,
         },
         "processes": [_process(server) for server in LocalServers(settings).status()] if local else [],
         "topic": settings.kafka_topic,
@@ -60,8 +61,13 @@ def show(found: dict[str, Any], out: Console) -> None:
     for name, value in rows.items():
         out.print(f"{name:<12} {value}", soft_wrap=True)
     for server in found["processes"]:
-        state = f"process {server['pid']}, {'healthy' if server['healthy'] else 'not healthy'}"
-        out.print(f"{server['name']:<12} {state if server['running'] else 'not running'}", soft_wrap=True)
+        out.print(f"{server['name']:<12} {_state(server)}", soft_wrap=True)
+
+
+def _state(server: dict[str, Any]) -> str:
+    if server["running"]:
+        return f"process {server['pid']}, {'healthy' if server['healthy'] else 'not healthy'}"
+    return f"not running; optional, with --with {server['name']}" if server["optional"] else "not running"
 
 
 def _process(server: Any) -> dict[str, Any]:
@@ -74,4 +80,5 @@ def _process(server: Any) -> dict[str, Any]:
         "data_dir": str(server.data_dir),
         "log": str(server.log_file),
         "java": server.java,
+        "optional": server.optional,
     }

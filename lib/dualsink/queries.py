@@ -10,7 +10,7 @@ import pandas as pd
 from opensearchpy import OpenSearch
 from pyspark.sql import DataFrame, SparkSession
 
-from dualsink.questions import ERRORS, Question, of_trace
+from dualsink.questions import ERRORS, Question, of_levels, of_trace
 from dualsink.settings import Settings
 from dualsink.timeline import bar_width
 
@@ -168,12 +168,13 @@ def latest(spark: SparkSession, settings: Settings, limit: int = 20) -> pd.DataF
 
 def errors_per_service(spark: SparkSession, settings: Settings) -> pd.DataFrame:
     """Who fails, and on how many machines. Columns: service, errors, hosts (distinct), last_seen; most errors first."""
+    errors, args = of_levels(ERRORS)
     return _frame(
         spark.sql(
             f"""SELECT service, count(*) AS errors, count(DISTINCT host) AS hosts, max(timestamp) AS last_seen
-                FROM {settings.archive_table} WHERE array_contains(:levels, level)
+                FROM {settings.archive_table} WHERE {errors}
                 GROUP BY service ORDER BY errors DESC, service""",
-            args={"levels": list(ERRORS)},
+            args=args,
         )
     )
 

@@ -4,7 +4,7 @@
 - `lucene`: the query string, the search bar's other language and OpenSearch's `query_string`. Words are `AND`, `OR`, in
   capitals; a range is `timestamp:[now-1h TO now]`.
 - `dsl`: the query DSL, as programs should ask: structure, so that nothing has to be escaped.
-- `sql`: the condition that asks the archive the same in Spark SQL, with `args`.
+- `sql`: the condition that asks the archive the same, with `args`, in words that Spark SQL and Trino share.
 
 All four find the same events; tests ask each of the live stores.
 """
@@ -37,13 +37,14 @@ def quoted(value: str) -> str:
 def errors_of_last_hour() -> Question:
     """ERROR and FATAL events of the last hour by the server's clock."""
     levels = " or ".join(ERRORS)
+    errors, args = of_levels(ERRORS)
     return Question(
         title="Errors of the last hour",
         dql=f"level : ({levels}) and timestamp >= now-1h and timestamp <= now",
         lucene=f"level:({' OR '.join(ERRORS)}) AND timestamp:[now-1h TO now]",
         dsl=_all({"terms": {"level": ERRORS}}, {"range": {"timestamp": {"gte": "now-1h", "lte": "now"}}}),
-        sql="array_contains(:levels, level) AND timestamp BETWEEN now() - INTERVAL 1 HOUR AND now()",
-        args={"levels": list(ERRORS)},
+        sql=f"{errors} AND timestamp BETWEEN now() - INTERVAL '1' HOUR AND now()",
+        args=args,
     )
 
 
@@ -54,20 +55,21 @@ def with_phrase(phrase: str) -> Question:
         dql=f"message : {quoted(phrase)}",
         lucene=f"message:{quoted(phrase)}",
         dsl={"match_phrase": {"message": phrase}},
-        sql="lower(message) RLIKE :words",
+        sql="regexp_like(lower(message), :words)",
         args={"words": words_pattern(phrase)},
     )
 
 
 def of_service(service: str, levels: tuple[str, ...] = ("ERROR", "WARN")) -> Question:
     """Events of one service with one of `levels`."""
+    chosen, args = of_levels(levels)
     return Question(
         title=f"{', '.join(levels)} of {service}",
         dql=f"service : {quoted(service)} and level : ({' or '.join(levels)})",
         lucene=f"service:{quoted(service)} AND level:({' OR '.join(levels)})",
         dsl=_all({"term": {"service": service}}, {"terms": {"level": levels}}),
-        sql="service = :service AND array_contains(:levels, level)",
-        args={"service": service, "levels": list(levels)},
+        sql=f"service = :service AND {chosen}",
+        args={"service": service} | args,
     )
 
 
@@ -91,13 +93,14 @@ def with_exception(name: str, since: str = "24h") -> Question:
         dql=f"stack_trace : {quoted(name)} and timestamp >= now-{since}",
         lucene=f"stack_trace:{quoted(name)} AND timestamp:>=now-{since}",
         dsl=_all({"match_phrase": {"stack_trace": name}}, {"range": {"timestamp": {"gte": f"now-{since}"}}}),
-        sql=f"lower(stack_trace) RLIKE :words AND timestamp >= now() - INTERVAL {number} {unit}",
+        sql=f"regexp_like(lower(stack_trace), :words) AND timestamp >= now() - INTERVAL '{number}' {unit}",
         args={"words": words_pattern(name)},
     )
 
 
 def without_noise(service: str) -> Question:
     """What one service says above DEBUG."""
+    quiet, args = of_levels(("DEBUG", "TRACE"))
     return Question(
         title=f"{service} without DEBUG",
         dql=f"service : {quoted(service)} and not level : (DEBUG or TRACE)",
@@ -108,15 +111,21 @@ def without_noise(service: str) -> Question:
                 "must_not": [{"terms": {"level": ["DEBUG", "TRACE"]}}],
             }
         },
-        sql="service = :service AND NOT array_contains(:quiet, level)",
-        args={"service": service, "quiet": ["DEBUG", "TRACE"]},
+        sql=f"service = :service AND NOT {quiet}",
+        args={"service": service} | args,
     )
+
+
+def of_levels(levels: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The condition that an event has one of `levels`, in SQL, and its parameters."""
+    args = {f"level_{number}": level for number, level in enumerate(levels)}
+    return f"level IN ({', '.join(f':{name}' for name in args)})", args
 
 
 def words_pattern(phrase: str) -> str:
     """A regular expression for lower-cased text: the words of `phrase` next to each other, as the analyzer sees words.
 
-    It is written for both Java's and RE2's dialect, so Spark and DuckDB read it alike.
+    It is written for both Java's and RE2's dialect, so Spark, Trino and DuckDB read it alike.
     """
     other = r"[^\p{L}\p{N}_]"
     words = f"{other}+".join(re.escape(word) for word in re.findall(r"\w+", phrase.lower()))

@@ -6,7 +6,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,16 +26,23 @@ from dualsink.spark import shared_jvm
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file")
 """Parameters that name a file or folder."""
-SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate"}
+SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate"}
 """Stages that need Spark and leave nothing running in its JVM."""
 LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15
 
 
-def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool = False, environment: str = "") -> int:
+def run(
+    settings: Settings,
+    stages: list[str],
+    out: Console,
+    keep_servers: bool = False,
+    environment: str = "",
+    extra: Iterable[str] = (),
+) -> int:
     """Run stages (the usual ones for an empty list) and return the exit status: 0 only if all and the ledger hold.
 
-    `environment` is what the user calls it, a name or a file, for the hints at the end.
+    `environment` is what the user calls it, a name or a file, for the hints at the end; `extra` are optional servers.
 
     What was started is stopped again, also when a stage fails or this process is told to end; the run's folder stays.
     Raises PlatformError where the machine lacks something, SettingsError for an unknown stage or a run id in use.
@@ -43,7 +50,7 @@ def run(settings: Settings, stages: list[str], out: Console, keep_servers: bool 
     notebooks = find_notebooks(stages)
     settings = with_run_id(absolute(settings))
     preflight(settings, out)
-    with _run_folder(settings, out), servers(settings, out, keep_servers), _jvm(settings, notebooks) as way_in:
+    with _run_folder(settings, out), servers(settings, out, keep_servers, extra), _jvm(settings, notebooks) as way_in:
         status = _Run(settings, notebooks, out, way_in).to_its_end()
     _say_whats_next(settings, out, keep_servers, environment or settings.environment)
     return 0 if status == "ok" else 1
@@ -135,7 +142,7 @@ def _jvm(settings: Settings, notebooks: list[Path]) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def servers(settings: Settings, out: Console, keep: bool = False) -> Iterator[list[str]]:
+def servers(settings: Settings, out: Console, keep: bool = False, extra: Iterable[str] = ()) -> Iterator[list[str]]:
     """The servers of an environment while the block runs; those that it had to start are stopped at its end.
 
     Servers that run already are used and left alone. With `keep` all are left running, unless the block was
@@ -145,7 +152,7 @@ def servers(settings: Settings, out: Console, keep: bool = False) -> Iterator[li
         yield []
         return
     local = LocalServers(settings, say=lambda line: out.print(line, style="dim", soft_wrap=True))
-    started = local.up()
+    started = local.up(extra)
     export_credentials(settings)
     try:
         yield started
@@ -177,7 +184,7 @@ def dead_servers(settings: Settings) -> list[str]:
     return [
         f"{server.name} is no longer running: its log is {server.log_file}"
         for server in LocalServers(settings, say=lambda line: None).status()
-        if not server.running
+        if not (server.running or server.optional)
     ]
 
 

@@ -71,6 +71,11 @@ class Settings(BaseModel):
     hot_read_only: bool = False
     hot_shard_gb: float = Field(50, gt=0)
 
+    # Trino: SQL over the archive, where it runs
+    trino_uri: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:18080"
+    trino_user_env: str = "DUALSINK_TRINO_USER"
+    trino_password_env: str = "DUALSINK_TRINO_PASSWORD"
+
     # Archive
     catalog_name: Name = "lakehouse"
     database_name: Name = "demo"
@@ -109,6 +114,11 @@ class Settings(BaseModel):
     # 06_chaos
     chaos_scenarios: str = "kill-archive-ahead,opensearch-killed,checkpoint-deleted"
     chaos_seed: int = 7
+
+    # 07_operate
+    snapshot_days: float = Field(1, ge=0)
+    remove_orphans: bool = False
+    orphan_hours: int = Field(72, ge=24)
 
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":

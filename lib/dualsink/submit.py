@@ -19,7 +19,8 @@ NOT_OPTIONS = {
     "opensearch_host", "opensearch_port", "opensearch_tls", "iceberg_table",
     # The stream does not read these.
     "execution_date", "enable_validation", "enable_cleanup", "num_log_events", "seed", "events_per_second",
-    "malformed_share", "input_path", "shift_to_now", "chaos_scenarios", "chaos_seed",
+    "malformed_share", "input_path", "shift_to_now", "chaos_scenarios", "chaos_seed", "trino_uri", "trino_user_env",
+    "trino_password_env", "snapshot_days", "remove_orphans", "orphan_hours",
 }  # fmt: skip
 """Parameters without an option of their own; a params file may hold any."""
 

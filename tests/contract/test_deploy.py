@@ -11,7 +11,7 @@ import yaml
 from kubeflow_spark_api import models
 from pydantic import BaseModel, ValidationError
 
-from dualsink import submit
+from dualsink import cli, submit
 from dualsink.settings import Settings, project_root
 
 DEPLOY = project_root(Path(__file__)) / "deploy"
@@ -178,6 +178,12 @@ def test_main_file_params_and_state_are_in_the_image_or_mounted(name, params):
     assert settings.runs_path.is_relative_to(mount["mountPath"])
 
 
+def test_commands_are_those_of_the_command_line():
+    known = {command.callback.__name__ for command in cli.app.registered_commands}
+    called = {spec["arguments"][0] for spec in SPECS.values() if spec["mainApplicationFile"].endswith("/command.py")}
+    assert called == {"setup", "maintain"} and called <= known
+
+
 def test_the_checkpoint_is_on_a_claim_that_one_pod_at_a_time_may_use():
     claim = SPECS["dualsink-stream"]["volumes"][0]["persistentVolumeClaim"]["claimName"]
     assert OBJECTS[claim]["spec"]["accessModes"] == ["ReadWriteOncePod"]
@@ -186,7 +192,8 @@ def test_the_checkpoint_is_on_a_claim_that_one_pod_at_a_time_may_use():
 @pytest.mark.parametrize("name", SPECS)
 def test_driver_and_executors_get_every_key_from_a_secret(name, params):
     settings = Settings.load([params])
-    wanted = {getattr(settings, field) for field in Settings.model_fields if field.endswith("_env")}
+    fields = ("s3_access_key_env", "s3_secret_key_env", "opensearch_user_env", "opensearch_password_env")
+    wanted = {getattr(settings, field) for field in fields}
     for pod in (SPECS[name]["driver"], SPECS[name]["executor"]):
         assert {each["name"] for each in pod["env"]} == wanted
         assert all("secretKeyRef" in each["valueFrom"] for each in pod["env"])

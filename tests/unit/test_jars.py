@@ -15,7 +15,7 @@ LOCK = """<ivy-module version="2.0"><dependencies>
   <dependency conf="kafka->default" org="org.apache.kafka" name="kafka_2.13" rev="{kafka}"/>
   <dependency conf="nessie->default" org="org.projectnessie.nessie" name="nessie-quarkus" rev="0.99.0"/>
 </dependencies></ivy-module>"""
-CONFS = ("spark", "kafka", "opensearch", "nessie")
+CONFS = ("spark", "kafka", "opensearch", "nessie", "trino", "connect", "connect-iceberg")
 
 
 @pytest.fixture
@@ -99,6 +99,21 @@ def test_a_failed_download_leaves_nothing_that_looks_complete(cache, monkeypatch
     with pytest.raises(PlatformError, match="no network"):
         jars.fetch("kafka", lambda line: None)
     assert [entry.suffix for entry in (cache / "jars").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("kind", ["gztar", "zip"])
+def test_an_archive_is_unpacked_and_counts_by_what_was_in_it(cache, monkeypatch, kind):
+    def archive(conf, work, progress):
+        (work / "inside" / "lib").mkdir(parents=True)
+        (work / "inside" / "lib" / "com....long-name.jar").write_bytes(b"12345")
+        shutil.make_archive(work / "jars" / "server-1.0", kind, work / "inside")
+
+    monkeypatch.setattr(jars, "_run_ivy", archive)
+    folder = jars.fetch("trino", lambda line: None)
+    assert [file.name for file in folder.iterdir() if file.name != jars.MARKER] == ["lib"]
+    assert jars.is_complete(folder)
+    (folder / "lib" / "com....long-name.jar").unlink()
+    assert not jars.is_complete(folder)
 
 
 @pytest.mark.parametrize("damage", ["missing", "shortened", "no marker"])

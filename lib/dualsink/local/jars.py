@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -30,7 +32,9 @@ IVY_SETTINGS = """\
 </ivysettings>
 """
 # Megabytes on disk while fetching: Ivy's own copy and ours.
-NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490}
+NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490, "trino": 1700}
+NEEDED_MB |= {"connect": 50, "connect-iceberg": 320}
+ARCHIVES = (".gz", ".zip")
 
 
 def cache_folder() -> Path:
@@ -41,6 +45,8 @@ def cache_folder() -> Path:
 
 def fetch(conf: str, progress: Callable[[str], None] = print) -> Path:
     """Folder that holds the jars of one configuration of the lock file; downloads them the first time.
+
+    An artifact that is an archive is unpacked there.
 
     Safe to call from several processes at once. Raises PlatformError when the disk is too full or a download fails.
     """
@@ -102,10 +108,19 @@ def _fetch_into(folder: Path, conf: str, progress: Callable[[str], None]) -> Non
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part", dir=folder.parent))
     try:
         _run_ivy(conf, work, progress)
+        _unpack(work / "jars")
         (work / "jars" / MARKER).write_text(json.dumps(_sizes(work / "jars")), encoding="utf-8")
         (work / "jars").rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _unpack(folder: Path) -> None:
+    for archive in [file for file in folder.iterdir() if file.suffix in ARCHIVES]:
+        # Not shutil.unpack_archive: it leaves out, without a word, what has two dots in its name, as some jars have.
+        with zipfile.ZipFile(archive) if archive.suffix == ".zip" else tarfile.open(archive) as opened:
+            opened.extractall(folder)
+        archive.unlink()
 
 
 @retry(retry=retry_if_exception_type(PlatformError), stop=stop_after_attempt(2), wait=wait_fixed(2), reraise=True)
@@ -154,13 +169,14 @@ def _ivy_jar() -> Path:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(folder.glob("*.jar"))}
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != MARKER]
+    return {str(file.relative_to(folder)): file.stat().st_size for file in files}
 
 
 def _downloaded(folder: Path) -> tuple[int, int]:
-    """Number of jars below a folder and their megabytes; Ivy renames files while this looks."""
+    """Number of jars and archives below a folder and their megabytes; Ivy renames files while this looks."""
     sizes = []
-    for file in folder.rglob("*.jar"):
+    for file in [file for file in folder.rglob("*") if file.suffix in (".jar", *ARCHIVES)]:
         try:
             sizes.append(file.stat().st_size)
         except FileNotFoundError:

