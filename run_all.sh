@@ -24,6 +24,7 @@ commands
   cost      a table and a picture of what a year of events costs, hot and cold
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
+  jars      print the jars that spark-submit needs, for deploy/log_dual_sink.py
 
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,9 +39,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit status: 0, 1 for a failure, 2 for a mistake in options or parameters, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    with orderly_end():
+        app(args=pair_parameters(sys.argv[1:] if arguments is None else arguments), prog_name="dualsink")
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """End as `main` says, whatever the block raises and whichever signal comes."""
     _end_properly_when_told()
     try:
-        app(args=pair_parameters(sys.argv[1:] if arguments is None else arguments), prog_name="dualsink")
+        yield
     except DualsinkError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
@@ -324,6 +333,18 @@ def cost(
 ) -> None:
     """Tell what a year of events costs hot and cold, from measured sizes and the prices in the parameters."""
     _job(context, "cost", env, param, params, context.obj / picture if picture else None)
+
+
+# -- for spark-submit ----------------------------------------------------------------------------------
+
+
+@app.command()
+def jars() -> None:
+    """Print the jars that spark-submit needs, as its option --jars takes them; fetched the first time."""
+    from dualsink.local.jars import spark_jars
+
+    found = spark_jars(lambda line: typer.echo(line, err=True))
+    typer.echo(",".join(str(jar) for jar in found))
 
 
 # -- the hot tier ------------------------------------------------------------------------------------

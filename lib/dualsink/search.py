@@ -60,7 +60,7 @@ def connect(settings: Settings, timeout: float = 60, serializer: JSONSerializer 
     """A client that never retries by itself; user and password come from the environment."""
     user, password = settings.secret("opensearch_user_env"), settings.secret("opensearch_password_env")
     return OpenSearch(
-        hosts=[{"host": settings.opensearch_host, "port": settings.opensearch_port}],
+        hosts=[{"host": host, "port": settings.opensearch_port} for host in settings.opensearch_hosts],
         use_ssl=settings.opensearch_tls,
         ca_certs=settings.opensearch_ca_file or None,
         http_auth=(user, password) if user and password else None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dualsink.errors import SettingsError
 
@@ -24,6 +24,12 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 def _blank_is_today(value: Any) -> Any:
     return datetime.now(UTC).date() if value in ("", None) else value
+
+
+def _folder(value: str) -> str:
+    if "://" in value:
+        raise ValueError("Checkpoints lie in a folder of a local or mounted file system, not in object storage")
+    return value
 
 
 class Settings(BaseModel):
@@ -106,7 +112,7 @@ class Settings(BaseModel):
 
     # 03_stream
     streaming_mode: Literal["available_now", "live"] = "available_now"
-    streaming_duration_seconds: int = Field(25, ge=1)
+    streaming_duration_seconds: int = Field(25, ge=0)  # 0: until it is told to end
     trigger_seconds: float = Field(5, gt=0)
     max_offsets_per_trigger: int = Field(500_000, ge=1)
     bulk_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)
@@ -114,7 +120,7 @@ class Settings(BaseModel):
     retry_deadline_seconds: float = Field(300, gt=0)
     retry_cap_seconds: float = Field(60, gt=0)
     max_refused_share: float = Field(0.05, ge=0, le=1)
-    checkpoint_dir: str = ""
+    checkpoint_dir: Annotated[str, AfterValidator(_folder)] = ""
     metrics_port: int = Field(0, ge=0, le=65535)
     spark_master: str = "local[2]"
     spark_driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "2g"
@@ -197,9 +203,15 @@ class Settings(BaseModel):
         return self.warehouse.removeprefix("s3://").split("/", 1)[0]
 
     @property
+    def opensearch_hosts(self) -> list[str]:
+        """Names of OpenSearch's nodes; requests go to them in turn."""
+        return [host.strip() for host in self.opensearch_host.split(",")]
+
+    @property
     def opensearch_url(self) -> str:
-        """Address of OpenSearch, without credentials."""
-        return f"{'https' if self.opensearch_tls else 'http'}://{self.opensearch_host}:{self.opensearch_port}"
+        """Address of OpenSearch, without credentials; with commas between those of several nodes."""
+        scheme = "https" if self.opensearch_tls else "http"
+        return ",".join(f"{scheme}://{host}:{self.opensearch_port}" for host in self.opensearch_hosts)
 
     @property
     def nessie_root(self) -> str:

@@ -13,23 +13,26 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from dualsink import interrupts
+from dualsink.errors import SettingsError
 from dualsink.local import java
 from dualsink.local.jars import spark_jars
 from dualsink.settings import Settings
 
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
+_KEYS = {"AWS_ACCESS_KEY_ID": "s3_access_key_env", "AWS_SECRET_ACCESS_KEY": "s3_secret_key_env"}
 
 
 def spark_session(settings: Settings, name: str = "dualsink") -> SparkSession:
     """The session of this process, with the catalogue attached. Session time zone is UTC.
 
     S3 keys reach the JVM through its environment, never through a setting or the command line. The JVM is a new one,
-    or that of `shared_jvm`. Raises PlatformError when no fitting Java or no jar can be had.
+    or that of `shared_jvm`, or with an empty `spark_master` that of spark-submit, which then decides on master, memory
+    and jars. Raises PlatformError when no fitting Java or no jar can be had, SettingsError for keys out of reach.
     """
     _prepare_environment(settings)
     # A failed batch is told of once, by the suite: py4j would print its traceback as well.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    builder = SparkSession.builder.appName(name).master(settings.spark_master)
+    builder = SparkSession.builder.appName(name)
     for key, value in _configuration(settings).items():
         builder = builder.config(key, value)
     # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
@@ -61,34 +64,57 @@ def shared_jvm(settings: Settings, log: Path) -> Iterator[dict[str, str]]:
 
 
 def _configuration(settings: Settings) -> dict[str, str]:
-    return _engine(settings) | _local_only(settings) | catalog(settings)
+    scratch = settings.data_path / "spark"
+    scratch.mkdir(parents=True, exist_ok=True)
+    machine = _machine(settings, scratch) | _local_only(settings) if settings.spark_master else {}
+    return machine | _rules(scratch) | catalog(settings)
 
 
 def _prepare_environment(settings: Settings) -> None:
+    if not settings.spark_master:
+        _check_keys(settings)
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        return
     os.environ["JAVA_HOME"] = str(java.find("spark").home)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["AWS_REGION"] = settings.s3_region
-    for variable, parameter in (
-        ("AWS_ACCESS_KEY_ID", "s3_access_key_env"),
-        ("AWS_SECRET_ACCESS_KEY", "s3_secret_key_env"),
-    ):
-        if secret := settings.secret(parameter):
-            os.environ[variable] = secret
+    os.environ |= jvm_keys(settings)
 
 
-def _engine(settings: Settings) -> dict[str, str]:
-    scratch = settings.data_path / "spark"
-    scratch.mkdir(parents=True, exist_ok=True)
+def jvm_keys(settings: Settings) -> dict[str, str]:
+    """The S3 keys by the names of the variables that Spark's JVMs read; to be kept in an environment only."""
+    found = {variable: settings.secret(parameter) for variable, parameter in _KEYS.items()}
+    return {variable: secret for variable, secret in found.items() if secret}
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse keys that this process has and its JVM, which is older, has not."""
+    for variable, secret in jvm_keys(settings).items():
+        if os.environ.get(variable) != secret:
+            raise SettingsError(
+                f"Spark's JVM takes its S3 keys from {variable}, which is not what {_KEYS[variable]} names: set "
+                f"{variable} where spark-submit and the executors start, or -p {_KEYS[variable]} {variable}"
+            )
+
+
+def _rules(scratch: Path) -> dict[str, str]:
     return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        "spark.scheduler.mode": "FAIR",
+        # Spark makes this folder; its default is the current one.
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+    }
+
+
+def _machine(settings: Settings, scratch: Path) -> dict[str, str]:
+    """What spark-submit decides where it is used."""
+    return {
+        "spark.master": settings.spark_master,
         "spark.jars": ",".join(str(jar) for jar in spark_jars()),
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_CONFIG} -Dderby.system.home={scratch}",
         "spark.local.dir": str(scratch),
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-        "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
-        "spark.scheduler.mode": "FAIR",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
@@ -112,6 +138,7 @@ def catalog(settings: Settings) -> dict[str, str]:
         f"{prefix}.ref": settings.nessie_ref,
         f"{prefix}.warehouse": settings.warehouse,
         f"{prefix}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        f"{prefix}.client.region": settings.s3_region,
         f"{prefix}.s3.endpoint": settings.s3_endpoint,
         f"{prefix}.s3.path-style-access": "true",
         # A reader must see what another process has just committed.

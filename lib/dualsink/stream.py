@@ -1,5 +1,6 @@
 """The query: Kafka to both stores, batch by batch."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -28,9 +29,10 @@ Report = Callable[[BatchReport, int | None], None]
 def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, waiting: None) -> dict[str, Any]:
     """Run the query as the settings say and return its totals; `report` is called after every batch.
 
-    `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds`, then drains.
-    What tables and indices of an older version lack is added first. Raises ShapeMismatch where they have another shape;
-    CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused, after which the next run replays the batch.
+    `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds` (0: until it is
+    told to end), then drains. What tables and indices of an older version lack is added first. Raises ShapeMismatch
+    where they have another shape; CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused, after which
+    the next run replays the batch.
     """
     checkpoint = Checkpoint(settings.checkpoint_path)
     with checkpoint.locked(spark):
@@ -39,7 +41,7 @@ def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, 
         with Telemetry(settings) as telemetry:
             totals = _Totals(report, telemetry)
             if settings.streaming_mode == "live":
-                _run_query(spark, settings, checkpoint, totals, seconds=settings.streaming_duration_seconds)
+                _run_query(spark, settings, checkpoint, totals, settings.streaming_duration_seconds or math.inf)
             _run_query(spark, settings, checkpoint, totals)
         return totals.result()
 

@@ -187,3 +187,9 @@ def test_a_secret_comes_from_the_variable_that_the_parameter_names(monkeypatch):
     monkeypatch.setenv("MY_KEY", "k")
     assert Settings.from_values({"s3_access_key_env": "MY_KEY"}).secret("s3_access_key_env") == "k"
     assert Settings.from_values({"s3_access_key_env": "ABSENT_KEY"}).secret("s3_access_key_env") is None
+
+
+@pytest.mark.parametrize("place", ["s3a://bucket/checkpoint", "file:///tmp/checkpoint"])
+def test_a_checkpoint_in_object_storage_is_refused_instead_of_becoming_a_local_folder(place):
+    with pytest.raises(SettingsError, match="checkpoint_dir: .*not in object storage"):
+        Settings.from_values({"checkpoint_dir": place})

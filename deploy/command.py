@@ -1,0 +1,6 @@
+"""Main file for spark-submit: any command of dualsink, such as `setup`. Its params file leaves `spark_master` empty."""
+
+from dualsink.cli import main
+
+if __name__ == "__main__":
+    main()
