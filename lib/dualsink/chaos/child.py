@@ -62,6 +62,11 @@ class Driver:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def has_jvm(self) -> bool:
+        """Whether Spark's JVM was started."""
+        return bool(self._those(_is_jvm))
+
     def await_file(self, name: str, patience: float = 300) -> None:
         """Wait until the driver announced a point. Raises PlatformError where it ended before, or in vain."""
         self._await((self.folder / name).exists, f"to announce {name!r}", patience)
@@ -103,17 +108,23 @@ class Driver:
 
     def kill_jvm(self) -> None:
         """SIGKILL for Spark's JVM alone."""
-        self._kill_those(lambda process: process.name() == "java")
+        self._kill_those(_is_jvm)
 
     def kill_workers(self) -> None:
         """SIGKILL for the Python workers of Spark's tasks alone."""
         self._kill_those(lambda process: "pyspark.daemon" in process.cmdline())
 
     def _kill_those(self, chosen: Callable[[psutil.Process], bool]) -> None:
+        for process in self._those(chosen):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _those(self, chosen: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+        found = []
         for process in self.family():
             with suppress(psutil.NoSuchProcess):
-                if chosen(process):
-                    process.kill()
+                found += [process] if chosen(process) else []
+        return found
 
     def end(self, patience: float = 400) -> End:
         """Wait for the end. A driver that does not end in time is killed, and PlatformError raised."""
@@ -147,3 +158,7 @@ class Driver:
         lines = [line.strip() for line in (self.folder / "error.log").read_text(errors="replace").splitlines()]
         spoken = [line for line in lines if line and not line.startswith(_NOISE)]
         return spoken[-1] if spoken else ""
+
+
+def _is_jvm(process: psutil.Process) -> bool:
+    return process.name() == "java"

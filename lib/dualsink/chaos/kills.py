@@ -9,10 +9,10 @@ from dualsink import archive, search
 from dualsink.chaos.child import Driver, End
 from dualsink.chaos.driver import KILL
 from dualsink.chaos.proxy import Exchange, Rule
-from dualsink.chaos.world import BULK, Scenario, Trial
+from dualsink.chaos.world import BULK, Scenario, Trial, wait_until
 from dualsink.checkpoint import Checkpoint
 
-KILLED = -signal.SIGKILL
+KILLED, TERMINATED = -signal.SIGKILL, 128 + signal.SIGTERM
 SOME = 0.01
 LOAD, LOAD_BATCH, MOMENTS = 40_000, 1_000, 10
 # Of a batch of 1,200 records in two partitions: six bulk requests.
@@ -130,6 +130,18 @@ def _told_to_end(kind: signal.Signals, status: int) -> Callable[[Trial], None]:
     return act
 
 
+def told_at_start(trial: Trial) -> None:
+    """SIGTERM while Spark's JVM starts, which Python must not leave behind."""
+    trial.produce()
+    driver = trial.start()
+    wait_until(lambda: driver.has_jvm, "the JVM")
+    driver.signal(signal.SIGTERM)
+    end = driver.end(60)
+    trial.expect(end.status == TERMINATED, f"the status should be {TERMINATED}, not: {end}")
+    trial.broken(end)
+    trial.recover()
+
+
 SCENARIOS = [
     Scenario("kill-mid-bulk", "`kill -9` of the driver, some documents indexed, nothing archived", mid_bulk),
     Scenario("kill-before-archive-commit", "`kill -9` before the archive commit", before_archive_commit),
@@ -139,6 +151,7 @@ SCENARIOS = [
     Scenario("kill-jvm", "`kill -9` of Spark's JVM alone", _part_killed(Driver.kill_jvm, "Spark's JVM")),
     Scenario("kill-workers", "`kill -9` of the Python workers alone", _part_killed(Driver.kill_workers, "worker")),
     Scenario("kill-at-random", f"`kill -9` at {MOMENTS} seeded random moments under load", random_moments),
-    Scenario("sigterm", "SIGTERM in the middle of a batch", _told_to_end(signal.SIGTERM, 143)),
+    Scenario("sigterm-at-start", "SIGTERM while Spark starts", told_at_start),
+    Scenario("sigterm", "SIGTERM in the middle of a batch", _told_to_end(signal.SIGTERM, TERMINATED)),
     Scenario("sigint", "Ctrl-C in the middle of a batch", _told_to_end(signal.SIGINT, 130)),
 ]

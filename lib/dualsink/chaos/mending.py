@@ -1,5 +1,7 @@
 """The commands that set up and mend, killed in the middle and given again."""
 
+import signal
+import time
 from contextlib import closing
 from typing import Any
 
@@ -7,8 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import cleanup, quarantine, search
-from dualsink.chaos.kills import KILLED
-from dualsink.chaos.proxy import Rule
+from dualsink.chaos.kills import KILLED, TERMINATED
+from dualsink.chaos.proxy import Exchange, Rule
 from dualsink.chaos.world import BULK, START, Scenario, Trial
 from dualsink.settings import Settings
 from dualsink.tables import COORDINATES, QUARANTINE_COLUMNS
@@ -45,6 +47,23 @@ def replay_killed(trial: Trial) -> None:
     trial.stream()
     forget(trial.spark, trial.settings, _FEW)
     trial.broken(trial.run(_ALL, **trial.on_commit(trial.kill_driver)), KILLED)
+    trial.recover(_ALL)
+
+
+def replay_told_to_end(trial: Trial) -> None:
+    """SIGTERM while documents are on their way: Spark's job is cancelled, and all ends in order."""
+
+    def tell(exchange: Exchange) -> None:
+        trial.driver.signal(signal.SIGTERM)
+        time.sleep(3)
+        exchange.pass_on()
+
+    trial.produce()
+    trial.stream()
+    forget(trial.spark, trial.settings, _FEW)
+    end = trial.run(_ALL, **trial.proxied("opensearch_port", Rule(BULK, tell, limit=1)))
+    trial.expect(end.status == TERMINATED, f"the status should be {TERMINATED}, not: {end}")
+    trial.broken(end)
     trial.recover(_ALL)
 
 
@@ -103,5 +122,6 @@ SCENARIOS = [
     Scenario("kill-setup", "`kill -9` of the set-up, half of it created", setup_killed),
     Scenario("kill-redrive", "`kill -9` of a re-drive, both stores written, nothing marked", redrive_killed),
     Scenario("kill-replay", "`kill -9` of a replay, documents written, rows not", replay_killed),
+    Scenario("sigterm-replay", "SIGTERM in the middle of a replay", replay_told_to_end),
     Scenario("kill-repair", "`kill -9` of a repair, some documents written", repair_killed),
 ]
