@@ -21,13 +21,14 @@ commands
             one stage without its notebook
   redrive, replay, repair, retention
             mend the stores, delete old days
+  maintain  compact the archive, expire its snapshots; --dry-run says what and why
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
 
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file
   -p NAME VALUE      set one parameter; repeatable
-  --stages 01,03     only these stages; without it 01 to 05, 06_chaos only when named
+  --stages 01,03     only these stages; without it 01 to 05, 06_chaos and 07_operate only when named
   --run-id ID        name of the folder in runs/
   --keep-servers     leave the servers running afterwards
   --with trino       start Trino too, for SQL on the archive; also of `up` and `lab`; wants a JDK 24 or newer

@@ -1,6 +1,7 @@
 """Each event in the archive exactly once, whatever was killed before: markers, and what is compared without one."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -8,6 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import datafiles
+from dualsink.datafiles import Snapshot
 from dualsink.settings import Settings
 from dualsink.tables import ARCHIVE, COORDINATES, HELD
 
@@ -109,6 +111,15 @@ def newest_marker(spark: SparkSession, table: str, query_id: str) -> Marker | No
             offsets, suspect = (json.loads(summary[f"{_PROPERTY}{name}"]) for name in ("offsets", "suspect"))
             return Marker(int(summary[f"{_PROPERTY}batch-id"]), offsets, suspect)
     return None
+
+
+def newest_marked(ancestors: Iterable[Snapshot]) -> list[Snapshot]:
+    """Of snapshots, newest first, the newest marked one of every query."""
+    newest: dict[str, Snapshot] = {}
+    for snapshot in ancestors:
+        if query_id := snapshot.summary.get(f"{_PROPERTY}query-id"):
+            newest.setdefault(query_id, snapshot)
+    return list(newest.values())
 
 
 def highest_offsets(spark: SparkSession, settings: Settings) -> dict[str, int]:

@@ -295,6 +295,28 @@ def retention(
     _job(context, "retention", env, param, params, dry_run)
 
 
+# -- the archive over the years ----------------------------------------------------------------------
+
+
+@app.command()
+def maintain(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why; change nothing.")] = False,
+    remove_orphans: Annotated[
+        bool, typer.Option("--remove-orphans", help="Delete old files that no snapshot knows, too.")
+    ] = False,
+) -> None:
+    """Compact closed days, rewrite manifests, expire snapshots; safe while the stream runs."""
+    more = [*(param or []), "remove_orphans=true"] if remove_orphans else param
+    _job(context, "maintain", env, more, params, dry_run)
+
+
+# -- the hot tier ------------------------------------------------------------------------------------
+
+
 Rules = Annotated[str, typer.Option(metavar="FILE", help="Rules in YAML; default: alerts/rules.yaml of the project.")]
 
 

@@ -5,8 +5,10 @@ writes them with Arrow, for a tenth of the CPU (docs/decisions/one-pass.md), and
 in one commit of the Iceberg library.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -15,8 +17,9 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyarrow.fs import FileSystem
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
-from dualsink.errors import ServiceUnavailable
+from dualsink.errors import FilesChanged, ServiceUnavailable, ShapeMismatch
 
 BUFFERED_BYTES = 64 * 1024 * 1024
 """Arrow bytes that a writer holds before it writes the largest day out."""
@@ -55,11 +58,20 @@ class DataFile:
 
 
 def layout(spark: SparkSession, table: str, columns: Mapping[str, str], day: str) -> Layout:
-    """The layout of an existing table with these columns (name and Spark type)."""
-    handle = _load(spark, table)
+    """The layout of an existing table with these columns (name and Spark type); what else it has stays empty.
+
+    Raises ShapeMismatch naming a column that the table lacks.
+    """
+    handle = load(spark, table)
     schema = handle.schema()
-    fields = [_field(name, _TYPES[kind], name, lambda path: schema.findField(path).fieldId())
-              for name, kind in columns.items()]  # fmt: skip
+
+    def field_id(path: str) -> int:
+        found = schema.findField(path)
+        if found is None:
+            raise ShapeMismatch(f"Table {table} has lost its column {path}: run 01_setup, which adds it again.")
+        return found.fieldId()
+
+    fields = [_field(name, _TYPES[kind], name, field_id) for name, kind in columns.items()]
     location = handle.locationProvider().newDataLocation("").rstrip("/")
     return Layout(pa.schema(fields), location, day, handle.spec().fields()[0].name())
 
@@ -129,7 +141,7 @@ def commit(spark: SparkSession, table: str, files: Iterable[DataFile], propertie
 
     Raises ServiceUnavailable where the catalogue refuses the commit or does not answer: then it may have happened.
     """
-    handle = _load(spark, table)
+    handle = load(spark, table)
     append = handle.newAppend()
     for file in files:
         append.appendFile(_described(spark, handle, file))
@@ -144,11 +156,64 @@ def commit(spark: SparkSession, table: str, files: Iterable[DataFile], propertie
         ) from None
 
 
+def delete(spark: SparkSession, table: str, paths: Iterable[str], properties: Mapping[str, str]) -> int:
+    """Take whole files out of a table in one commit, `properties` in its snapshot, whose id is returned.
+
+    Raises FilesChanged, and takes out nothing, where one of them is no longer in the table.
+    """
+    change = load(spark, table).newDelete().validateFilesExist()
+    for path in paths:
+        change.deleteFile(path)
+    for name, value in properties.items():
+        change.set(name, value)
+    try:
+        change.commit()
+    except Py4JJavaError as error:
+        if "Missing required files" in str(error.java_exception):
+            raise FilesChanged(f"{table}: {_first_line(error)}") from None
+        raise ServiceUnavailable(f"The commit to {table} was not confirmed ({_first_line(error)}).") from None
+    made = (s.id for s in ancestors(spark, table) if properties.items() <= dict(s.summary).items())
+    return next(made)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot of a table; `made_at` is UTC, to the millisecond."""
+
+    id: int
+    made_at: datetime
+    summary: Mapping[str, str]
+
+
+def ancestors(spark: SparkSession, table: str) -> Iterator[Snapshot]:
+    """The table's snapshots, from the current one back to its oldest ancestor."""
+    found = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(load(spark, table)).iterator()
+    while found.hasNext():
+        snapshot = found.next()
+        made_at = datetime.fromtimestamp(snapshot.timestampMillis() / 1000, UTC)
+        yield Snapshot(snapshot.snapshotId(), made_at, snapshot.summary())
+
+
 def summaries(spark: SparkSession, table: str) -> Iterator[Mapping[str, str]]:
     """Summaries of the table's snapshots, from the current one back to its oldest ancestor."""
-    ancestors = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(_load(spark, table)).iterator()
-    while ancestors.hasNext():
-        yield ancestors.next().summary()
+    return (snapshot.summary for snapshot in ancestors(spark, table))
+
+
+def day_column(spark: SparkSession, table: str) -> str:
+    """The column by whose days a table is partitioned."""
+    handle = load(spark, table)
+    return handle.schema().findColumnName(handle.spec().fields()[0].sourceId())
+
+
+def spark_schema(spark: SparkSession, handle: Any) -> StructType:
+    """The columns of a loaded table as Spark sees them."""
+    converted = spark._jvm.org.apache.iceberg.spark.SparkSchemaUtil.convert(handle.schema())
+    return StructType.fromJson(json.loads(converted.json()))
+
+
+def load(spark: SparkSession, table: str) -> Any:
+    """Iceberg's own handle of a table, at its current snapshot."""
+    return spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, table)
 
 
 def _described(spark: SparkSession, handle: Any, file: DataFile) -> Any:
@@ -158,10 +223,6 @@ def _described(spark: SparkSession, handle: Any, file: DataFile) -> Any:
     metrics = iceberg.parquet.ParquetUtil.fileMetrics(source, iceberg.MetricsConfig.forTable(handle))
     builder = iceberg.DataFiles.builder(handle.spec()).withInputFile(source).withFormat("parquet")
     return builder.withPartitionPath(file.partition).withMetrics(metrics).build()
-
-
-def _load(spark: SparkSession, table: str) -> Any:
-    return spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, table)
 
 
 def _first_line(error: Py4JJavaError) -> str:

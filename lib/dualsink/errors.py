@@ -38,6 +38,14 @@ class CheckpointError(DualsinkError):
     """The checkpoint is damaged, in use, or belongs to another topic."""
 
 
+class MaintenanceRefused(DualsinkError):
+    """Files of a table may not be deleted now, because something else may need them."""
+
+
+class FilesChanged(DualsinkError):
+    """Files of a table were rewritten or deleted by somebody else meanwhile; a new plan finds the new ones."""
+
+
 class LedgerMismatch(DualsinkError):
     """The two stores do not hold the same events; the message names coordinates."""
 

@@ -1,6 +1,7 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date
@@ -19,6 +20,7 @@ from dualsink import (
     ism,
     kafka,
     ledger,
+    maintenance,
     proof,
     queries,
     questions,
@@ -29,7 +31,7 @@ from dualsink import (
 )
 from dualsink import retention as expiry
 from dualsink.batch import BatchReport
-from dualsink.errors import PlatformError, ServiceUnavailable
+from dualsink.errors import MaintenanceRefused, PlatformError, ServiceUnavailable
 from dualsink.local.servers import LocalServers, export_credentials
 from dualsink.settings import Settings
 from dualsink.spark import spark_session
@@ -195,6 +197,38 @@ def _told(say: Say, steps: list[expiry.Step], states: list[dict[str, Any]], dry_
     result = {"dry_run": dry_run, "days": [step.as_dict() for step in steps], "ism": states}
     fact = f"{counts['delete']} days deleted, {counts['merge']} merged, {counts['keep']} kept"
     return result, f"nothing was changed; it would be {fact}" if dry_run else fact
+
+
+def maintain(settings: Settings, say: Say, dry_run: bool = False) -> Outcome:
+    """Compact, rewrite manifests, expire snapshots, and with `remove_orphans` remove files in no snapshot.
+
+    A dry run says the same lines and changes nothing. Raises MaintenanceRefused, with the rest done, where files may
+    not be deleted.
+    """
+    with session(settings) as spark:
+        before = maintenance.measure(spark, settings)
+        steps = maintenance.plan(spark, settings)
+        done = []
+        for step in steps if dry_run else maintenance.carry_out(spark, settings, steps):
+            say(str(step))
+            done.append(step)
+        after = before if dry_run else maintenance.measure(spark, settings)
+    _say_figures(say, before, after, dry_run)
+    if not dry_run and (refusal := maintenance.refusal_of(settings)):
+        raise MaintenanceRefused(f"No snapshot expired and no file was removed: {refusal}.")
+    result = {"dry_run": dry_run, "before": before.as_dict(), "after": after.as_dict()}
+    counts = Counter(step.action for step in done)
+    fact = f"{counts['compact']} days compacted, {counts['expire']} histories shortened, {counts['keep']} kept"
+    fact = f"nothing was changed; it would be {fact}" if dry_run else fact
+    return result | {"steps": [step.as_dict() for step in done]}, fact
+
+
+def _say_figures(say: Say, before: maintenance.Measured, after: maintenance.Measured, dry_run: bool) -> None:
+    moments = {"now": before} if dry_run else {"before": before, "after": after}
+    for moment, measured in moments.items():
+        for table, found in measured.tables.items():
+            say(f"{moment:9} {table.rpartition('.')[2]}: {found}")
+        say(f"{moment:9} a question to closed days takes {measured.query_seconds} s")
 
 
 def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:

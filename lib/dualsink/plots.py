@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from pandas.io.formats.style import Styler
 from dualsink.batch import BatchReport
 from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.ledger import Ledger
+from dualsink.maintenance import Measured
 from dualsink.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS
 from dualsink.questions import ERRORS
 
@@ -309,6 +311,21 @@ def _draw_stores(axes: Axes, names: list[str], before: list[Counts | None]) -> N
     axes.set_xlabel("of the records in Kafka")
     _title(axes, "Under the fault: what each store held")
     axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
+
+
+# -- maintenance ---------------------------------------------------------------------------------------
+
+
+def maintenance_table(before: Measured, after: Measured) -> pd.DataFrame:
+    """Figures of every table before and after maintenance, side by side; the question's seconds in the last row."""
+    pairs = {
+        (table.rpartition(".")[2], name.replace("_", " ")): (value, getattr(after.tables[table], name))
+        for table, found in before.tables.items()
+        for name, value in asdict(found).items()
+    }
+    pairs |= {("archive", "seconds of a question"): (before.query_seconds, after.query_seconds)}
+    index = pd.MultiIndex.from_tuples(pairs, names=["table", "figure"])
+    return pd.DataFrame([[f"{value:,}" for value in pair] for pair in pairs.values()], index, ["before", "after"])
 
 
 # -- common --------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from dualsink.spark import shared_jvm
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file")
 """Parameters that name a file or folder."""
-SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate"}
+SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate"}
 """Stages that need Spark and leave nothing running in its JVM."""
 LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15

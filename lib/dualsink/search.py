@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from opensearchpy import OpenSearch
-from opensearchpy.exceptions import NotFoundError
+from opensearchpy.exceptions import NotFoundError, RequestError
 from opensearchpy.serializer import JSONSerializer
 
 from dualsink.errors import ShapeMismatch
@@ -90,11 +90,11 @@ def template_body(settings: Settings, shards: int | None = None) -> dict[str, An
 
 
 def ensure_template(client: OpenSearch, settings: Settings) -> str:
-    """Install the template where the day indices fit it; returns `created`, `updated` or `exists`.
+    """Install the template, and add the fields that day indices lack; returns `created`, `updated` or `exists`.
 
     Raises ShapeMismatch where a day index exists with another mapping, naming the fields.
     """
-    _check_indices(client, settings)
+    _evolve_indices(client, settings)
     return put_template(client, settings)
 
 
@@ -128,23 +128,54 @@ def _as_text(value: Any) -> Any:
     return [_as_text(each) for each in value] if isinstance(value, list) else str(value)
 
 
-def _check_indices(client: OpenSearch, settings: Settings) -> None:
+def evolve(client: OpenSearch, settings: Settings) -> None:
+    """Add the fields that the day indices and the template of an older version lack.
+
+    Raises ShapeMismatch where a day index has a field of another type, or lacks one that is its identity; then nothing
+    is changed.
+    """
+    _evolve_indices(client, settings)
+    found = client.indices.get_index_template(name=settings.opensearch_index)["index_templates"][0]["index_template"]
+    if MAPPING["properties"].keys() - found["template"]["mappings"]["properties"].keys():
+        put_template(client, settings)
+
+
+def _evolve_indices(client: OpenSearch, settings: Settings) -> None:
     mappings = client.indices.get_mapping(index=f"{settings.opensearch_index}-*")
-    differences = []
-    for index, found in mappings.items():
-        fields = found["mappings"].get("properties", {})
-        for name, wanted in MAPPING["properties"].items():
-            if (kind := fields.get(name, {}).get("type")) != wanted["type"]:
-                differences.append(f"{index}: field {name}: wanted {wanted['type']}, found {kind or 'none'}")
-    if client.indices.exists(index=settings.opensearch_index) and not client.indices.exists_alias(
-        name=settings.opensearch_index
-    ):
-        differences.append(f"{settings.opensearch_index} is an index, wanted an alias")
-    if differences:
+    fields = {index: found["mappings"].get("properties", {}) for index, found in mappings.items()}
+    if differences := [*_field_differences(fields), *_alias_difference(client, settings.opensearch_index)]:
         raise ShapeMismatch(
             "OpenSearch holds indices of another shape:\n  " + "\n  ".join(differences) + "\n"
             "Nothing was changed. Reindex or rename them, or choose another alias with -p opensearch_index NAME."
         )
+    for index, found in fields.items():
+        if missing := {name: kind for name, kind in MAPPING["properties"].items() if name not in found}:
+            _add_fields(client, index, missing)
+
+
+def _add_fields(client: OpenSearch, index: str, fields: dict[str, Any]) -> None:
+    try:
+        client.indices.put_mapping(index=index, body={"properties": fields})
+    except RequestError as error:
+        raise ShapeMismatch(
+            f"{index} does not take the fields {', '.join(fields)} ({error.info['error']['reason']}): reindex it."
+        ) from None
+
+
+def _field_differences(fields: dict[str, dict[str, Any]]) -> list[str]:
+    """What no added field mends: another type, an identity that is missing."""
+    return [
+        f"{index}: field {name}: wanted {wanted['type']}, found {kind or 'none'}"
+        for index, found in fields.items()
+        for name, wanted in MAPPING["properties"].items()
+        if (kind := found.get(name, {}).get("type")) != wanted["type"]
+        and (name in found or name in (*COORDINATE_FIELDS, "timestamp"))
+    ]
+
+
+def _alias_difference(client: OpenSearch, name: str) -> list[str]:
+    taken = client.indices.exists(index=name) and not client.indices.exists_alias(name=name)
+    return [f"{name} is an index, wanted an alias"] if taken else []
 
 
 def day_indices(client: OpenSearch, alias: str) -> dict[date, str]:

@@ -109,6 +109,11 @@ class Settings(BaseModel):
     chaos_scenarios: str = "kill-archive-ahead,opensearch-killed,checkpoint-deleted"
     chaos_seed: int = 7
 
+    # 07_operate
+    snapshot_days: float = Field(1, ge=0)
+    remove_orphans: bool = False
+    orphan_hours: int = Field(72, ge=24)
+
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Settings from YAML files, later ones winning, then `overrides`.

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
 
+from opensearchpy.exceptions import TransportError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from dualsink import failures, interrupts, kafka
+from dualsink import failures, interrupts, kafka, search, tables
 from dualsink.archive import ReplayGuard
 from dualsink.batch import BatchReport, DualSink
 from dualsink.checkpoint import Checkpoint
@@ -28,11 +29,13 @@ def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, 
     """Run the query as the settings say and return its totals; `report` is called after every batch.
 
     `available_now` reads what is in the topic and ends; `live` polls for `streaming_duration_seconds`, then drains.
-    Raises CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused; the next run replays the batch.
+    What tables and indices of an older version lack is added first. Raises ShapeMismatch where they have another shape;
+    CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused, after which the next run replays the batch.
     """
     checkpoint = Checkpoint(settings.checkpoint_path)
     with checkpoint.locked(spark):
         checkpoint.check(_topic_id(settings))
+        _evolve(spark, settings)
         with Telemetry(settings) as telemetry:
             totals = _Totals(report, telemetry)
             if settings.streaming_mode == "live":
@@ -47,6 +50,13 @@ def _topic_id(settings: Settings) -> str:
     if topic is None:
         raise DeploymentError(f"Topic {settings.kafka_topic} does not exist: run 01_setup first.")
     return topic.id
+
+
+def _evolve(spark: SparkSession, settings: Settings) -> None:
+    """Bring tables and day indices to this version's shape; what OpenSearch refuses here, the batch will tell of."""
+    tables.evolve_tables(spark, settings)
+    with closing(search.connect(settings, timeout=10)) as client, suppress(TransportError):
+        search.evolve(client, settings)
 
 
 class _Totals:

@@ -1,8 +1,13 @@
 """The shape of the Iceberg tables, archive and quarantine: created, checked, dropped."""
 
-from pyspark.sql import SparkSession
+from dataclasses import dataclass
+from typing import Any
 
-from dualsink.errors import ShapeMismatch
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructField
+
+from dualsink import datafiles
+from dualsink.errors import DeploymentError, ShapeMismatch
 from dualsink.events import Event
 from dualsink.settings import Settings
 
@@ -52,47 +57,92 @@ TABLE_PROPERTIES = {
 
 
 def create_tables(spark: SparkSession, settings: Settings) -> dict[str, str]:
-    """Create namespace, archive and quarantine where missing; returns `created` or `exists` for each table.
+    """Create namespace, archive and quarantine where missing; returns `created`, `updated` or `exists` for each.
 
-    Raises ShapeMismatch with the difference where a table of another shape exists; nothing is dropped.
+    A column that a table of an older version lacks is added. Raises ShapeMismatch with the difference where a table
+    cannot be brought to this shape; nothing is dropped, and then nothing is changed.
     """
     spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {settings.catalog_name}.{settings.database_name}")
-    return {
-        settings.archive_table: _create(spark, settings.archive_table, ARCHIVE_COLUMNS, "days(timestamp)"),
-        settings.quarantine_table: _create(
-            spark, settings.quarantine_table, QUARANTINE_COLUMNS, "days(quarantined_at)"
-        ),
-    }
+    return {shape.table: _create(spark, shape) for shape in shapes(settings)}
 
 
-def _create(spark: SparkSession, table: str, columns: dict[str, str], partitioning: str) -> str:
-    if spark.catalog.tableExists(table):
-        _check_shape(spark, table, columns, partitioning)
-        return "exists"
-    body = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+def evolve_tables(spark: SparkSession, settings: Settings) -> None:
+    """Add what existing tables of an older version lack.
+
+    Raises ShapeMismatch likewise, DeploymentError where a table is missing.
+    """
+    for shape in shapes(settings):
+        if not spark.catalog.tableExists(shape.table):
+            raise DeploymentError(f"Table {shape.table} does not exist: run 01_setup first.")
+        _evolve(spark, shape)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table as this version needs it: columns with their Spark types, and the column by whose days it is divided."""
+
+    table: str
+    columns: dict[str, str]
+    day: str
+
+    @property
+    def essential(self) -> tuple[str, ...]:
+        """Columns without which a table is another one; all others may be added to it."""
+        return (*COORDINATES, self.day)
+
+
+def shapes(settings: Settings) -> tuple[Shape, Shape]:
+    """The archive and the quarantine."""
+    return (
+        Shape(settings.archive_table, ARCHIVE_COLUMNS, "timestamp"),
+        Shape(settings.quarantine_table, QUARANTINE_COLUMNS, "quarantined_at"),
+    )
+
+
+def _create(spark: SparkSession, shape: Shape) -> str:
+    if spark.catalog.tableExists(shape.table):
+        return _evolve(spark, shape)
+    body = ", ".join(f"`{name}` {kind}" for name, kind in shape.columns.items())
     properties = ", ".join(f"'{k}'='{v}'" for k, v in TABLE_PROPERTIES.items())
     spark.sql(
-        f"CREATE TABLE {table} ({body}) USING iceberg PARTITIONED BY ({partitioning}) TBLPROPERTIES ({properties})"
+        f"CREATE TABLE {shape.table} ({body}) USING iceberg PARTITIONED BY (days({shape.day})) "
+        f"TBLPROPERTIES ({properties})"
     )
     return "created"
 
 
-def _check_shape(spark: SparkSession, table: str, columns: dict[str, str], partitioning: str) -> None:
-    rows = spark.sql(f"DESCRIBE TABLE {table}").collect()
-    described = {row.col_name: row.data_type for row in rows}
-    differences = [
-        f"column {name}: wanted {kind}, found {described.get(name, 'none')}"
-        for name, kind in columns.items()
-        if described.get(name) != kind
-    ]
-    found = described.get("Part 0", "none")
-    if found != partitioning:
-        differences.append(f"partitioning: wanted {partitioning}, found {found}")
-    if differences:
+def _evolve(spark: SparkSession, shape: Shape) -> str:
+    handle = datafiles.load(spark, shape.table)
+    found = {field.name: field for field in datafiles.spark_schema(spark, handle)}
+    if differences := [*_column_differences(shape, found), *_partition_differences(shape, handle)]:
         raise ShapeMismatch(
-            f"Table {table} exists in another shape:\n  " + "\n  ".join(differences) + "\n"
+            f"Table {shape.table} exists in another shape:\n  " + "\n  ".join(differences) + "\n"
             "Nothing was changed. Rename that table, or choose another with -p iceberg_table NAME."
         )
+    missing = [f"`{name}` {kind}" for name, kind in shape.columns.items() if name not in found]
+    if not missing:
+        return "exists"
+    spark.sql(f"ALTER TABLE {shape.table} ADD COLUMNS ({', '.join(missing)})")
+    return "updated"
+
+
+def _column_differences(shape: Shape, found: dict[str, StructField]) -> list[str]:
+    """What no added column mends: another type, an identity that is missing, a column that takes no null."""
+    kinds = {name: field.dataType.simpleString() for name, field in found.items()}
+    apart = [
+        f"column {name}: wanted {kind}, found {kinds.get(name, 'none')}"
+        for name, kind in shape.columns.items()
+        if kinds.get(name) != kind and (name in kinds or name in shape.essential)
+    ]
+    strange = [field.name for field in found.values() if field.name not in shape.columns and not field.nullable]
+    return apart + [f"column {name}: not wanted, found NOT NULL, so it takes no row of ours" for name in strange]
+
+
+def _partition_differences(shape: Shape, handle: Any) -> list[str]:
+    wanted, schema = f"day({shape.day})", handle.schema()
+    fields = [f"{f.transform()}({schema.findColumnName(f.sourceId())})" for f in handle.spec().fields()]
+    found = ", ".join(fields) or "none"
+    return [] if found == wanted else [f"partitioning: wanted {wanted}, found {found}"]
 
 
 def drop_tables(spark: SparkSession, settings: Settings) -> list[str]:

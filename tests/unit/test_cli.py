@@ -129,7 +129,8 @@ def test_a_run_id_that_exists_is_refused(dualsink, project):
 def test_help_lists_every_command(dualsink, option):
     answer = dualsink(option)
     assert answer.status == 0
-    commands = "run lab up down status clean setup produce stream query validate redrive replay repair retention"
+    commands = "run lab up down status clean setup produce stream query validate"
+    commands += " redrive replay repair retention maintain"
     assert [name for name in commands.split() if name not in answer.out] == []
 
 
@@ -139,6 +140,7 @@ def test_help_lists_every_command(dualsink, option):
         ("redrive", ["again with today's code", "what is good now", "the rest stays"]),
         ("replay", ["--from", "--to", "0:1200,3:900", "only what is missing is added"]),
         ("repair", ["equal to the archive", "written", "deleted"]),
+        ("maintain", ["--dry-run", "--remove-orphans", "safe while the stream runs"]),
     ],
 )
 def test_the_help_of_what_mends_says_what_it_changes(dualsink, command, said):
@@ -255,7 +257,9 @@ def test_clean_refuses_a_folder_that_is_not_a_data_folder(dualsink, project):
     assert (project / "precious" / "file").exists()
 
 
-@pytest.mark.parametrize("command", ["setup", "produce", "stream", "query", "validate", "redrive", "repair"])
+@pytest.mark.parametrize(
+    "command", ["setup", "produce", "stream", "query", "validate", "redrive", "repair", "maintain"]
+)
 def test_a_job_without_servers_says_how_to_start_them(dualsink, command):
     answer = dualsink(command)
     assert answer.status == 1

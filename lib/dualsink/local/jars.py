@@ -34,6 +34,7 @@ IVY_SETTINGS = """\
 # Megabytes on disk while fetching: Ivy's own copy and ours.
 NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 130, "nessie": 490, "trino": 1700}
 NEEDED_MB |= {"connect": 50, "connect-iceberg": 320}
+ARCHIVES = (".gz", ".zip")
 
 
 def cache_folder() -> Path:
