@@ -11,7 +11,8 @@ usage: ./run_all.sh [command] [options]
 commands
   run       start the servers, run the notebooks, show the ledger (the default)
   test      run the test suite; further arguments go to pytest
-  bench     measure against raw _bulk and the usual code; `bench run --help` shows its options
+  bench     measure: `bench run` against raw _bulk, the usual code and Kafka Connect; `bench explorer`, `bench freshness`,
+            `bench flat`; each with --help
   lab       servers and JupyterLab on 127.0.0.1; Ctrl-C stops both
   explore   servers and the log explorer, a page on 127.0.0.1
   up, down, status, clean
