@@ -23,6 +23,7 @@ commands
             mend the stores, delete old days
   maintain  compact the archive, expire its snapshots; --dry-run says what and why
   cost      a table and a picture of what a year of events costs, hot and cold
+  retire    delete days past archive_years that no legal hold keeps; --dry-run likewise
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
   jars      print the jars that spark-submit needs, for deploy/log_dual_sink.py

@@ -335,6 +335,20 @@ def cost(
     _job(context, "cost", env, param, params, context.obj / picture if picture else None)
 
 
+@app.command()
+def retire(
+    context: typer.Context,
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List days, and why each stays or goes.")] = False,
+    who: Annotated[str, typer.Option(help="Who answers for it, for the audit log; default: user@machine.")] = "",
+    why: Annotated[str, typer.Option(help="What the audit log shall say besides the policy.")] = "",
+) -> None:
+    """Delete days of the archive that are past their years, unless a legal hold keeps them; each is audited."""
+    _job(context, "retire", env, param, params, dry_run, who, why)
+
+
 # -- for spark-submit ----------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """The stages and the repairs without a notebook, fit for spark-submit; each returns a result and one line of fact."""
 
+import getpass
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +28,7 @@ from dualsink import (
     queries,
     questions,
     recovery,
+    retirement,
     search,
     source,
     stream,
@@ -245,6 +248,23 @@ def cost(settings: Settings, say: Say, picture: Path | None = None) -> Outcome:
     plots.cost(costs.tiers(measured, settings), costs.bills(measured, settings), settings).savefig(target)
     fact = f"measured on {measured.hot_events:,} events in OpenSearch and {measured.archive_events:,} in the archive"
     return asdict(measured), f"{fact}; picture: {target}"
+
+
+def retire(settings: Settings, say: Say, dry_run: bool = False, who: str = "", why: str = "") -> Outcome:
+    """Delete days of the archive and the quarantine that are past their years and held by nothing.
+
+    A dry run says the same lines and changes nothing. `who` is by default the user and the machine.
+    """
+    with session(settings) as spark:
+        steps, done = retirement.plan(spark, settings), []
+        by = who or f"{getpass.getuser()}@{socket.gethostname()}"
+        for step in steps if dry_run else retirement.carry_out(spark, settings, steps, by, why):
+            say(str(step))
+            done.append(step)
+    deleted = [step for step in done if step.action == "delete"]
+    fact = f"{len(deleted)} days deleted, {sum(step.rows for step in deleted):,} rows"
+    result = {"dry_run": dry_run, "who": by, "days": [step.as_dict() for step in done]}
+    return result, f"nothing was changed; it would be {fact}" if dry_run else fact
 
 
 def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:

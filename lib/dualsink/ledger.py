@@ -121,7 +121,7 @@ def take(spark: SparkSession, settings: Settings, named: bool = True) -> Ledger:
 def _kafka_against_archive(
     spark: SparkSession, settings: Settings, named: bool
 ) -> tuple[list[PartitionLine], int, list[Difference]]:
-    in_kafka = _kafka_records(spark, settings)
+    in_kafka = kafka_records(spark, settings)
     held = _held(spark, settings)
     marks = kafka.watermarks(settings)
     current = _current(held, in_kafka)
@@ -147,7 +147,7 @@ def _kafka_against_archive(
     return lines, earlier, differences
 
 
-def _kafka_records(spark: SparkSession, settings: Settings) -> DataFrame:
+def kafka_records(spark: SparkSession, settings: Settings) -> DataFrame:
     """Coordinates of every record that the topic holds now."""
     return (
         spark.read.format("kafka")

@@ -24,7 +24,7 @@ from dualsink.results import Stage
 from dualsink.settings import Settings, project_root
 from dualsink.spark import shared_jvm
 
-PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file")
+PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file", "legal_holds")
 """Parameters that name a file or folder."""
 SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate"}
 """Stages that need Spark and leave nothing running in its JVM."""

@@ -133,6 +133,9 @@ class Settings(BaseModel):
     snapshot_days: float = Field(1, ge=0)
     remove_orphans: bool = False
     orphan_hours: int = Field(72, ge=24)
+    archive_years: int = Field(7, ge=1)
+    quarantine_years: int = Field(7, ge=1)
+    legal_holds: str = ""
 
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
@@ -196,6 +199,11 @@ class Settings(BaseModel):
     def quarantine_table(self) -> str:
         """Fully qualified name of the quarantine table."""
         return f"{self.archive_table}_quarantine"
+
+    @property
+    def audit_table(self) -> str:
+        """Fully qualified name of the audit log."""
+        return f"{self.archive_table}_audit"
 
     @property
     def s3_bucket(self) -> str:

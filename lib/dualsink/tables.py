@@ -146,8 +146,9 @@ def _partition_differences(shape: Shape, handle: Any) -> list[str]:
 
 
 def drop_tables(spark: SparkSession, settings: Settings) -> list[str]:
-    """Drop archive and quarantine and purge their files; returns the names that existed."""
-    existing = [t for t in (settings.archive_table, settings.quarantine_table) if spark.catalog.tableExists(t)]
+    """Drop archive, quarantine and audit log and purge their files; returns the names that existed."""
+    known = (settings.archive_table, settings.quarantine_table, settings.audit_table)
+    existing = [table for table in known if spark.catalog.tableExists(table)]
     for table in existing:
         # Nessie's catalogue sets `gc.enabled=false`, because files may serve other branches; a purge means them all.
         spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('gc.enabled'='true')")

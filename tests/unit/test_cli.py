@@ -130,7 +130,7 @@ def test_help_lists_every_command(dualsink, option):
     answer = dualsink(option)
     assert answer.status == 0
     commands = "run lab up down status clean setup produce stream query validate"
-    commands += " redrive replay repair retention maintain"
+    commands += " redrive replay repair retention maintain retire"
     assert [name for name in commands.split() if name not in answer.out] == []
 
 
@@ -141,6 +141,7 @@ def test_help_lists_every_command(dualsink, option):
         ("replay", ["--from", "--to", "0:1200,3:900", "only what is missing is added"]),
         ("repair", ["equal to the archive", "written", "deleted"]),
         ("maintain", ["--dry-run", "--remove-orphans", "safe while the stream runs"]),
+        ("retire", ["--dry-run", "--who", "--why", "unless a legal hold keeps them"]),
     ],
 )
 def test_the_help_of_what_mends_says_what_it_changes(dualsink, command, said):
@@ -268,7 +269,7 @@ def test_clean_refuses_a_folder_that_is_not_a_data_folder(dualsink, project):
 
 
 @pytest.mark.parametrize(
-    "command", ["setup", "produce", "stream", "query", "validate", "redrive", "repair", "maintain"]
+    "command", ["setup", "produce", "stream", "query", "validate", "redrive", "repair", "maintain", "retire"]
 )
 def test_a_job_without_servers_says_how_to_start_them(dualsink, command):
     answer = dualsink(command)
