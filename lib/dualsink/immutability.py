@@ -99,7 +99,8 @@ def _locked_probe(client: Any, settings: Settings) -> tuple[str, datetime] | Non
 
 
 def _new_probe(client: Any, bucket: str) -> tuple[str, datetime]:
-    version = client.put_object(Bucket=bucket, Key=PROBE, Body=b"to be deleted in vain\n")["VersionId"]
+    written = client.put_object(Bucket=bucket, Key=PROBE, Body=b"to be deleted in vain\n")
+    version = written.get("VersionId", "null")
     _, until = _retention(client, bucket, version)
     return version, until
 
