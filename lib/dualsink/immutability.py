@@ -100,9 +100,12 @@ def _locked_probe(client: Any, settings: Settings) -> tuple[str, datetime] | Non
 
 def _new_probe(client: Any, bucket: str) -> tuple[str, datetime]:
     written = client.put_object(Bucket=bucket, Key=PROBE, Body=b"to be deleted in vain\n")
-    version = written.get("VersionId", "null")
-    _, until = _retention(client, bucket, version)
-    return version, until
+    if "VersionId" not in written:
+        raise PlatformError(
+            f"Object Lock of bucket {bucket} does not hold: it keeps no versions, so nothing is locked."
+        )
+    _, until = _retention(client, bucket, written["VersionId"])
+    return written["VersionId"], until
 
 
 def _retention(client: Any, bucket: str, version: str) -> tuple[str, datetime]:
