@@ -163,7 +163,8 @@ def delete(spark: SparkSession, table: str, paths: Iterable[str], properties: Ma
     """
     change = load(spark, table).newDelete().validateFilesExist()
     for path in paths:
-        change.deleteFile(path)
+        # Not a string: for one, py4j finds Iceberg's protected `deleteFile(String)`, which deletes in the storage.
+        change.deleteFile(spark._jvm.java.lang.StringBuilder(path))
     for name, value in properties.items():
         change.set(name, value)
     try:
