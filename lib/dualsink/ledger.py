@@ -143,7 +143,7 @@ def _kafka_against_archive(
             )
         )
     differences = _gaps(in_kafka, current) if named and not all(line.holds for line in lines) else []
-    earlier = held.count() - current.count()
+    earlier = held.count() - sum(row.events for row in sums_held.values())
     return lines, earlier, differences
 
 

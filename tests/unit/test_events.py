@@ -1,7 +1,6 @@
 """The parser on the seed's shape: fields, limits, times, levels and the services it names."""
 
 import json
-import timeit
 
 import pytest
 
@@ -143,13 +142,6 @@ def test_reasons_are_plain_strings():
 
 def test_a_number_that_is_not_exact_remembers_its_text():
     assert read_json(b"[1.0, 1.00, 18446744073709551616]") == [1.0, Number("1.00"), Number("18446744073709551616")]
-
-
-def test_a_canonical_event_is_cheap_to_parse():
-    """Target: 6 microseconds. The bound is loose, for machines that are slow or busy."""
-    value = record(timestamp="2026-11-23T10:00:00.123456Z", message="m" * 80, stack_trace=None)
-    seconds = min(timeit.repeat(lambda: parse(value, b"shop", KAFKA_TIMESTAMP), number=2_000, repeat=5)) / 2_000
-    assert seconds < 60e-6
 
 
 def test_the_time_of_the_corpus_is_what_it_says():
