@@ -13,6 +13,7 @@ from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
 from dualsink import alerts as alerting
+from dualsink import audit as auditing
 from dualsink import (
     checks,
     cleanup,
@@ -26,6 +27,7 @@ from dualsink import (
     queries,
     questions,
     recovery,
+    results,
     search,
     source,
     stream,
@@ -245,6 +247,16 @@ def cost(settings: Settings, say: Say, picture: Path | None = None) -> Outcome:
     plots.cost(costs.tiers(measured, settings), costs.bills(measured, settings), settings).savefig(target)
     fact = f"measured on {measured.hot_events:,} events in OpenSearch and {measured.archive_events:,} in the archive"
     return asdict(measured), f"{fact}; picture: {target}"
+
+
+def audit(settings: Settings, say: Say, at: str) -> Outcome:
+    """Say what the archive held at a time, and write it as JSON into the run's folder."""
+    settings = Settings.from_values(settings.parameters() | {"audit_at": at})
+    with session(settings) as spark:
+        found = auditing.take(spark, settings)
+    say(str(found))
+    say(f"JSON: {results.record(settings, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
+    return found.as_dict(), found.fact
 
 
 def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:

@@ -14,7 +14,7 @@ from pathlib import Path
 from jupyter_client import AsyncKernelManager
 from rich.console import Console
 
-from dualsink import results, summary
+from dualsink import pages, results, summary
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.jvm import SharedJvm
 from dualsink.kernel import Kernels
@@ -26,7 +26,7 @@ from dualsink.settings import Settings, project_root
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file")
 """Parameters that name a file or folder."""
-SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate"}
+SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate", results.AUDIT_STAGE}
 """Stages that need Spark and leave nothing running in its JVM."""
 LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15
@@ -290,6 +290,8 @@ class _Run:
             summary.show_ledger(ledger, self._out)
         self._out.print(f"Report:    {self._settings.run_path / 'report.json'}", soft_wrap=True)
         self._out.print(f"Notebooks: {self._settings.run_path}/*.ipynb", soft_wrap=True)
+        if (audit := self._settings.run_path / f"{results.AUDIT_STAGE}.ipynb").is_file():
+            self._out.print(f"Page:      {pages.write(audit)}", soft_wrap=True)
 
 
 def _say_whats_next(settings: Settings, out: Console, kept: bool, environment: str) -> None:
