@@ -24,6 +24,7 @@ commands
   maintain  compact the archive, expire its snapshots; --dry-run says what and why
   cost      a table and a picture of what a year of events costs, hot and cold
   retire    delete days past archive_years that no legal hold keeps; --dry-run likewise
+  audit     what the archive held at a time: `audit --at 2026-11-23T10:00`; what has gone since, and why
   alerts, watch, dashboards
             evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
   jars      print the jars that spark-submit needs, for deploy/log_dual_sink.py
@@ -31,7 +32,7 @@ commands
 options of run
   --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file
   -p NAME VALUE      set one parameter; repeatable
-  --stages 01,03     only these stages; without it 01 to 05, 06_chaos and 07_operate only when named
+  --stages 01,03     only these stages; without it 01 to 05, the others only when named
   --run-id ID        name of the folder in runs/
   --keep-servers     leave the servers running afterwards
   --with trino       start Trino too, for SQL on the archive; also of `up` and `lab`; wants a JDK 24 or newer

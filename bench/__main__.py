@@ -9,7 +9,7 @@ import psutil
 import typer
 from pyspark.sql import SparkSession
 
-from bench import connect, contenders, explorer, flat, freshness, loading, report, rig
+from bench import connect, contenders, explorer, flat, freshness, loading, report, rig, startup
 from dualsink import checks, cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
@@ -110,6 +110,17 @@ def table(file: Path) -> None:
 def picture(file: Path, target: Path) -> None:
     """Draw a run's picture: throughput of each contender, cost of an event by process."""
     report.picture(report.read(file), target)
+
+
+@app.command("startup")
+def measure_startup(
+    runs: Annotated[int, typer.Option(help="How often; the first makes topic, tables and archives.")] = 3,
+) -> None:
+    """Time `./run_all.sh` with its 200 events, from command to summary, by stage and by the slowest cells."""
+    for job in startup.jobs(runs):
+        typer.echo(job)
+    for seconds, stage, text in job.cells:
+        typer.echo(f"{seconds:5.1f} s  {stage}  {text}")
 
 
 def _as_dict(result: contenders.Result) -> dict:

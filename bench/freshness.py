@@ -103,7 +103,8 @@ def _ages(settings: Settings, watcher: Watcher, warm_up: int) -> dict[str, Any]:
     shown, ages, counts = (np.array(column) for column in zip(*watcher.seen, strict=True))
     if counts.sum() != len(produced):
         raise RuntimeError(f"{counts.sum()} of {len(produced)} events were seen within {_LOOKED_BACK_MS // 1000} s")
-    since = produced.min() + warm_up * 1000
+    # At the edge of an interval, so that both stores are asked of the same events.
+    since = (produced.min() // INTERVAL_MS + 1) * INTERVAL_MS + warm_up * 1000
     return {
         "searchable": rig.quantiles(np.repeat(ages, counts)[np.repeat(shown, counts) >= since]),
         "archived": rig.quantiles((archived - produced)[produced >= since] / 1000),

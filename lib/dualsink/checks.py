@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
-from dualsink import immutability, ism, kafka, lake, s3, search, tables, tiering
+from dualsink import immutability, ism, kafka, lake, policy, s3, search, tables, tiering
 from dualsink.errors import DualsinkError
 from dualsink.settings import Settings
 
@@ -51,6 +51,7 @@ def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
     """
     done = {f"topic {settings.kafka_topic}": kafka.ensure_topic(settings)}
     done |= {f"table {name}": state for name, state in tables.create_tables(spark, settings).items()}
+    policy.record(spark, settings)
     with closing(search.connect(settings)) as client:
         done[f"index template and alias {settings.opensearch_index}"] = search.ensure_template(client, settings)
         done["retention policy"] = ism.ensure_policy(client, settings)

@@ -396,6 +396,24 @@ def watch(
     _job(context, "watch", env, param, params, _rules_file(context.obj, rules), every)
 
 
+# -- for auditors ------------------------------------------------------------------------------------
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="ISO 8601, UTC where it names no zone.")],
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Say what the archive held at a time, in which snapshot and commit, and what has gone since and why."""
+    _job(context, "audit", env, param, params, at)
+
+
+# -- dashboards --------------------------------------------------------------------------------------
+
+
 @app.command()
 def dashboards(context: typer.Context, env: Env = "local", param: Param = None, params: Params = "") -> None:
     """Print the saved objects for OpenSearch Dashboards as NDJSON, to be imported there."""

@@ -99,9 +99,13 @@ def _locked_probe(client: Any, settings: Settings) -> tuple[str, datetime] | Non
 
 
 def _new_probe(client: Any, bucket: str) -> tuple[str, datetime]:
-    version = client.put_object(Bucket=bucket, Key=PROBE, Body=b"to be deleted in vain\n")["VersionId"]
-    _, until = _retention(client, bucket, version)
-    return version, until
+    written = client.put_object(Bucket=bucket, Key=PROBE, Body=b"to be deleted in vain\n")
+    if "VersionId" not in written:
+        raise PlatformError(
+            f"Object Lock of bucket {bucket} does not hold: it keeps no versions, so nothing is locked."
+        )
+    _, until = _retention(client, bucket, written["VersionId"])
+    return written["VersionId"], until
 
 
 def _retention(client: Any, bucket: str, version: str) -> tuple[str, datetime]:

@@ -15,6 +15,7 @@ from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
 from dualsink import alerts as alerting
+from dualsink import audit as auditing
 from dualsink import (
     checks,
     cleanup,
@@ -28,6 +29,7 @@ from dualsink import (
     queries,
     questions,
     recovery,
+    results,
     retirement,
     search,
     source,
@@ -265,6 +267,16 @@ def retire(settings: Settings, say: Say, dry_run: bool = False, who: str = "", w
     fact = f"{len(deleted)} days deleted, {sum(step.rows for step in deleted):,} rows"
     result = {"dry_run": dry_run, "who": by, "days": [step.as_dict() for step in done]}
     return result, f"nothing was changed; it would be {fact}" if dry_run else fact
+
+
+def audit(settings: Settings, say: Say, at: str) -> Outcome:
+    """Say what the archive held at a time, and write it as JSON into the run's folder."""
+    settings = Settings.from_values(settings.parameters() | {"audit_at": at})
+    with session(settings) as spark:
+        found = auditing.take(spark, settings)
+    say(str(found))
+    say(f"JSON: {results.record(settings, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
+    return found.as_dict(), found.fact
 
 
 def alerts(settings: Settings, say: Say, rules: Path) -> Outcome:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-import requests
 from pyarrow import RecordBatchReader
 from pyiceberg.expressions import AlwaysFalse, And, BooleanExpression, GreaterThanOrEqual, LessThan, Or
 from pyiceberg.table import StaticTable
 
-from dualsink.errors import PlatformError, ServiceUnavailable
+from dualsink import nessie
+from dualsink.errors import PlatformError
 from dualsink.settings import Settings
 
 
@@ -23,8 +23,11 @@ def open_archive(settings: Settings) -> StaticTable:
 
     Raises ServiceUnavailable where Nessie does not answer, PlatformError where there is no such table.
     """
-    location = _metadata_location(settings)
-    return StaticTable.from_metadata(location, _storage(settings))
+    found = nessie.archive(settings)
+    if found is None:
+        key = f"{settings.database_name}.{settings.iceberg_table}"
+        raise PlatformError(f"There is no table {key} on {settings.nessie_ref} yet: run 01_setup and 03_stream first.")
+    return open_metadata(settings, found["metadataLocation"])
 
 
 def data_folder(settings: Settings) -> str:
@@ -33,20 +36,9 @@ def data_folder(settings: Settings) -> str:
     return table.properties.get("write.data.path", f"{table.location()}/data").rstrip("/")
 
 
-def _metadata_location(settings: Settings) -> str:
-    key = f"{settings.database_name}.{settings.iceberg_table}"
-    address = f"{settings.nessie_uri}/trees/{settings.nessie_ref}/contents/{key}"
-    try:
-        answer = requests.get(address, timeout=10)
-    except requests.RequestException as error:
-        raise ServiceUnavailable(
-            f"The catalogue does not answer: {type(error).__name__} at {settings.nessie_uri}."
-        ) from None
-    if answer.status_code == 404:
-        raise PlatformError(f"There is no table {key} on {settings.nessie_ref} yet: run 01_setup and 03_stream first.")
-    if not answer.ok:
-        raise ServiceUnavailable(f"The catalogue answered {answer.status_code} for {key}, at {settings.nessie_uri}.")
-    return answer.json()["content"]["metadataLocation"]
+def open_metadata(settings: Settings, location: str) -> StaticTable:
+    """A table as one of its metadata files has it. Raises FileNotFoundError where that file is gone."""
+    return StaticTable.from_metadata(location, _storage(settings))
 
 
 def _storage(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Processes that this one started: a notebook's kernel, its JVM, their helpers. None may stay behind.
+"""What a process that this one started has started in turn: a kernel's helpers, a JVM's workers. None may stay behind.
 
 Local servers do not count, which a notebook may have restarted: they have an owner of their own.
 """
@@ -13,17 +13,18 @@ from dualsink.local.process import mark_of
 
 
 class Offspring:
-    """Processes that this one started since now, with all of theirs, also when a parent among them is gone."""
+    """A process with all of its own, also when a parent among them is gone."""
 
-    def __init__(self) -> None:
-        self._before = set(psutil.Process().children(recursive=True))
-        self._seen: set[psutil.Process] = set()
+    def __init__(self, pid: int):
+        self._seen: set[psutil.Process] = {psutil.Process(pid)}
         self._looked = 0.0
 
     def look(self) -> None:
         """Take note of new processes, once a second."""
         if time.monotonic() - self._looked > 1:
-            self._seen |= set(psutil.Process().children(recursive=True)) - self._before
+            for known in list(self._seen):
+                with suppress(psutil.NoSuchProcess):
+                    self._seen |= set(known.children(recursive=True))
             self._looked = time.monotonic()
 
     def end(self, patience: float) -> None:

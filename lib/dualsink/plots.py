@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pandas.io.formats.style import Styler
 
+from dualsink.audit import Audit
 from dualsink.batch import BatchReport
 from dualsink.chaos.outcome import Counts, Outcome
 from dualsink.cost import TierCost
@@ -250,6 +251,29 @@ def _coloured(rows: list[dict[str, Any]], caption: str) -> Styler:
 
 def _shortened(digest: str) -> str:
     return digest if len(digest) <= 10 else f"\N{HORIZONTAL ELLIPSIS}{digest[-9:]}"
+
+
+# -- an audit ------------------------------------------------------------------------------------------
+
+
+def audit_table(audit: Audit) -> Styler:
+    """A row for each event day that the archive held: then, now, what has gone and why.
+
+    Rows say `holds` where nothing has gone without a reason.
+    """
+    rows = [
+        {
+            "event day (UTC)": day.day,
+            "events then": day.events,
+            "digest then": day.digest,
+            "events now": day.events_now,
+            "gone since": day.lost,
+            "why": "; ".join(day.reasons),
+            "verdict": _verdict(day not in audit.unexplained),
+        }
+        for day in audit.days
+    ]
+    return _coloured(rows, f"What the archive held at {audit.asked}")
 
 
 # -- chaos ---------------------------------------------------------------------------------------------

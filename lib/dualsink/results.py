@@ -19,6 +19,7 @@ from dualsink.local import java
 from dualsink.settings import Settings
 
 LEDGER_STAGE = "05_validate"
+AUDIT_STAGE = "08_audit"
 _FORMAT = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 

@@ -1,32 +1,32 @@
 """The main job: servers, notebooks through papermill, report and summary."""
 
 import logging
-import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from jupyter_client import AsyncKernelManager
 from rich.console import Console
 
-from dualsink import results, summary
+from dualsink import pages, results, summary
 from dualsink.errors import PlatformError, SettingsError
+from dualsink.jvm import SharedJvm
+from dualsink.kernel import Kernels
 from dualsink.local import java
 from dualsink.local.servers import LocalServers, export_credentials
 from dualsink.offspring import Offspring
 from dualsink.results import Stage
 from dualsink.settings import Settings, project_root
-from dualsink.spark import shared_jvm
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file", "legal_holds")
 """Parameters that name a file or folder."""
-SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate"}
+SPARK_STAGES = {"01_setup", "03_stream", "04_query", "05_validate", "07_operate", results.AUDIT_STAGE}
 """Stages that need Spark and leave nothing running in its JVM."""
 LEAST_FREE_BYTES = 2 * 10**9
 _LONGEST_ERROR = 15
@@ -50,8 +50,14 @@ def run(
     notebooks = find_notebooks(stages)
     settings = with_run_id(absolute(settings))
     preflight(settings, out)
-    with _run_folder(settings, out), servers(settings, out, keep_servers, extra), _jvm(settings, notebooks) as way_in:
-        status = _Run(settings, notebooks, out, way_in).to_its_end()
+    threading.Thread(target=import_module, args=("papermill",), daemon=True).start()  # takes seconds
+    with (
+        _run_folder(settings, out),
+        _jvm(settings, notebooks) as jvm,
+        Kernels(settings, notebooks) as kernels,
+        servers(settings, out, keep_servers, extra),
+    ):
+        status = _Run(settings, notebooks, out, kernels, jvm).to_its_end()
     _say_whats_next(settings, out, keep_servers, environment or settings.environment)
     return 0 if status == "ok" else 1
 
@@ -112,7 +118,7 @@ def preflight(settings: Settings, out: Console) -> None:
 
 @contextmanager
 def _run_folder(settings: Settings, out: Console) -> Iterator[None]:
-    """The run's folder; it stays, unless it stayed empty."""
+    """The run's folder; it stays, unless no stage began."""
     settings.run_path.mkdir(parents=True, exist_ok=True)
     try:
         yield
@@ -120,22 +126,16 @@ def _run_folder(settings: Settings, out: Console) -> Iterator[None]:
         out.print("Stopped as asked; nothing that this run started is left running.", style="yellow")
         raise
     finally:
-        if not any(settings.run_path.iterdir()):
-            settings.run_path.rmdir()
+        if not (settings.run_path / "report.json").is_file():
+            shutil.rmtree(settings.run_path)
 
 
-@contextmanager
-def _jvm(settings: Settings, notebooks: list[Path]) -> Iterator[dict[str, str]]:
-    """The environment of the kernels: one JVM for all where several stages use Spark.
-
-    A stage that fails ends the run, and so this JVM with all that it might still do for a dead kernel.
-    """
+def _jvm(settings: Settings, notebooks: list[Path]) -> AbstractContextManager[SharedJvm | None]:
+    """One JVM for all stages where several use Spark; a stage that fails ends the run, and so this JVM."""
     names = {notebook.stem for notebook in notebooks}
     if len(names & SPARK_STAGES) < 2 or not names <= SPARK_STAGES | {"02_produce"}:
-        yield {}
-        return
-    with shared_jvm(settings, settings.run_path / "spark.log") as environment:
-        yield environment
+        return nullcontext()
+    return SharedJvm(settings, settings.run_path / "spark.log")
 
 
 # -- servers ---------------------------------------------------------------------------------------
@@ -194,8 +194,11 @@ def dead_servers(settings: Settings) -> list[str]:
 class _Run:
     """One run: its stages, its report, what it prints."""
 
-    def __init__(self, settings: Settings, notebooks: list[Path], out: Console, environment: Mapping[str, str]):
-        self._environment = environment
+    def __init__(
+        self, settings: Settings, notebooks: list[Path], out: Console, kernels: Kernels, jvm: SharedJvm | None
+    ):
+        self._kernels = kernels
+        self._jvm = jvm
         self._settings = settings
         self._notebooks = notebooks
         self._stages = [Stage(notebook.stem) for notebook in notebooks]
@@ -210,9 +213,17 @@ class _Run:
             status = "ok" if self._all_hold() else "failed"
         finally:
             with unhurried():
+                self._give_back_jvm(status)
                 results.write_report(self._settings, self._stages, self._started, status)
         self._summarise()
         return status
+
+    def _give_back_jvm(self, status: str) -> None:
+        """It ends beside the servers, unless it might still work for a kernel that is gone."""
+        if self._jvm and status == "ok":
+            self._jvm.dismiss()
+        elif self._jvm:
+            self._jvm.kill()
 
     def _all_hold(self) -> bool:
         for stage, notebook in zip(self._stages, self._notebooks, strict=True):
@@ -226,7 +237,7 @@ class _Run:
 
     def _one(self, stage: Stage, notebook: Path) -> None:
         try:
-            execute(self._settings, stage, notebook, self._out, self._environment)
+            self._execute(stage, notebook)
         except BaseException:
             stage.status = "interrupted"
             raise
@@ -235,6 +246,29 @@ class _Run:
                 stage.fact, stage.result = recorded["fact"], recorded["result"]
             width = max(len(stage.name) for stage in self._stages)
             self._out.print(summary.stage_line(stage, width), soft_wrap=True)
+
+    def _execute(self, stage: Stage, notebook: Path) -> None:
+        """Run one notebook and set the stage's status, seconds and error.
+
+        Its kernel, and all that the kernel started, are gone afterwards, also when this process was told to end.
+        """
+        output, began = self._settings.run_path / notebook.name, time.monotonic()
+        environment = self._jvm.environment() if self._jvm else {}
+        kernel = self._kernels.next()
+        offspring = Offspring(kernel.process.pid)
+        job = _Papermill(self._settings, notebook, kernel.manager(environment))
+        try:
+            with summary.live_line(self._out) as show:
+                job.start()
+                while not job.ended.wait(0.25):
+                    offspring.look()
+                    show(f"{stage.name}  {time.monotonic() - began:.0f} s  {_doing(self._settings, output)}")
+        finally:
+            with unhurried():
+                offspring.end(patience=10 if job.ended.is_set() else 0)
+                job.ended.wait(10)
+            stage.seconds = round(time.monotonic() - began, 1)
+        stage.status, stage.error = ("failed", describe(job.error)) if job.error else ("ok", "")
 
     def _explain(self, stage: Stage) -> None:
         for line in (stage.error, *dead_servers(self._settings)):
@@ -256,6 +290,8 @@ class _Run:
             summary.show_ledger(ledger, self._out)
         self._out.print(f"Report:    {self._settings.run_path / 'report.json'}", soft_wrap=True)
         self._out.print(f"Notebooks: {self._settings.run_path}/*.ipynb", soft_wrap=True)
+        if (audit := self._settings.run_path / f"{results.AUDIT_STAGE}.ipynb").is_file():
+            self._out.print(f"Page:      {pages.write(audit)}", soft_wrap=True)
 
 
 def _say_whats_next(settings: Settings, out: Console, kept: bool, environment: str) -> None:
@@ -265,50 +301,25 @@ def _say_whats_next(settings: Settings, out: Console, kept: bool, environment: s
         out.print(f"Servers:   left running; ./run_all.sh status{option}, ./run_all.sh down{option}", soft_wrap=True)
 
 
-def execute(
-    settings: Settings, stage: Stage, notebook: Path, out: Console, environment: Mapping[str, str] | None = None
-) -> None:
-    """Run one notebook and set the stage's status, seconds and error; its kernel gets `environment` on top of ours.
-
-    Its kernel, and all that the kernel started, are gone afterwards, also when this process was told to end.
-    """
-    output = settings.run_path / notebook.name
-    began = time.monotonic()
-    offspring, job = Offspring(), _Papermill(settings, notebook, output, environment or {})
-    try:
-        with summary.live_line(out) as show:
-            job.start()
-            while not job.ended.wait(0.25):
-                offspring.look()
-                show(f"{stage.name}  {time.monotonic() - began:.0f} s  {_doing(settings, output)}")
-    finally:
-        with unhurried():
-            offspring.end(patience=10 if job.ended.is_set() else 0)
-            job.ended.wait(10)
-        stage.seconds = round(time.monotonic() - began, 1)
-    stage.status, stage.error = ("failed", describe(job.error)) if job.error else ("ok", "")
-
-
 class _Papermill(threading.Thread):
     """Papermill beside the main thread, which stays free for signals and progress.
 
     `ended` instead of `is_alive`: in Python 3.11 a signal during `join` makes a living thread look dead.
     """
 
-    def __init__(self, settings: Settings, notebook: Path, output: Path, environment: Mapping[str, str]):
+    def __init__(self, settings: Settings, notebook: Path, kernel_manager: type[AsyncKernelManager]):
         super().__init__(daemon=True)
-        self._environment = environment
         self.ended = threading.Event()
         self.error: Exception | None = None
         self._arguments = {
             "input_path": notebook,
-            "output_path": output,
+            "output_path": settings.run_path / notebook.name,
             "parameters": settings.parameters(),
             "cwd": notebook.parent,
             "kernel_name": "python3",
             "progress_bar": False,
+            "kernel_manager_class": kernel_manager,
         }
-        self._log = output.with_suffix(".log")
 
     def run(self) -> None:
         """Execute the notebook; what it raises is kept in `error`."""
@@ -316,26 +327,11 @@ class _Papermill(threading.Thread):
 
         logging.getLogger("papermill").setLevel(logging.CRITICAL)
         try:
-            with self._log.open("wb") as log:
-                papermill.execute_notebook(**self._arguments, kernel_manager_class=_kernels(log, self._environment))
+            papermill.execute_notebook(**self._arguments)
         except Exception as error:
             self.error = error
         finally:
             self.ended.set()
-
-
-def _kernels(log: BinaryIO, environment: Mapping[str, str]) -> type[AsyncKernelManager]:
-    """A kernel manager whose kernels get an environment on top of ours.
-
-    They, and their JVMs, write past the notebook into a log instead of on the terminal.
-    """
-
-    class Manager(AsyncKernelManager):
-        async def start_kernel(self, **options: Any) -> None:
-            given = options.pop("env", None) or os.environ
-            await super().start_kernel(stdout=log, stderr=log, env={**given, **environment}, **options)
-
-    return Manager
 
 
 def describe(error: Exception) -> str:

@@ -32,6 +32,14 @@ def _folder(value: str) -> str:
     return value
 
 
+def _moment_in_utc(text: str) -> str:
+    """A time in ISO 8601 as UTC, which is meant where it names no zone; empty stays empty."""
+    if not text:
+        return text
+    moment = datetime.fromisoformat(text)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+
+
 class Settings(BaseModel):
     """All parameters, typed. Times are UTC, sizes and counts are plain integers."""
 
@@ -136,6 +144,9 @@ class Settings(BaseModel):
     archive_years: int = Field(7, ge=1)
     quarantine_years: int = Field(7, ge=1)
     legal_holds: str = ""
+
+    # 08_audit
+    audit_at: Annotated[str, AfterValidator(_moment_in_utc)] = ""
 
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":

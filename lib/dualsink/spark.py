@@ -2,71 +2,75 @@
 
 import logging
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from pyspark import SparkConf
-from pyspark.java_gateway import launch_gateway
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from dualsink import interrupts
 from dualsink.errors import SettingsError
 from dualsink.local import java
+from dualsink.local.classes import Classes
 from dualsink.local.jars import spark_jars
 from dualsink.settings import Settings
 
+PORT, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
+"""Environment variables by which PySpark finds a JVM that runs already, that of a run or of spark-submit."""
+LENT = "DUALSINK_LENT_JVM"
+"""Environment variable that says it is that of a run, with a context that several processes use."""
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _KEYS = {"AWS_ACCESS_KEY_ID": "s3_access_key_env", "AWS_SECRET_ACCESS_KEY": "s3_secret_key_env"}
 
 
-def spark_session(settings: Settings, name: str = "dualsink") -> SparkSession:
+def spark_session(
+    settings: Settings, name: str = "dualsink", java_options: tuple[str, ...] = (), record_classes: bool = False
+) -> SparkSession:
     """The session of this process, with the catalogue attached. Session time zone is UTC.
 
     S3 keys reach the JVM through its environment, never through a setting or the command line. The JVM is a new one,
-    or that of `shared_jvm`, or with an empty `spark_master` that of spark-submit, which then decides on master, memory
-    and jars. Raises PlatformError when no fitting Java or no jar can be had, SettingsError for keys out of reach.
+    or the one that a run lends to its stages (see `jvm`), which a stop of the session leaves to the run, or with an
+    empty `spark_master` that of spark-submit, which then decides on master, memory and jars. A new one is started with
+    `java_options` on top; with `record_classes` it makes the archive that later ones start faster from, where there is
+    none. Raises PlatformError when no fitting Java or no jar can be had, SettingsError for keys out of reach.
     """
-    _prepare_environment(settings)
     # A failed batch is told of once, by the suite: py4j would print its traceback as well.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    builder = SparkSession.builder.appName(name)
-    for key, value in _configuration(settings).items():
-        builder = builder.config(key, value)
     # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
     with interrupts.noted():
-        return builder.getOrCreate()
+        if LENT in os.environ:
+            return _lent_session()
+        _prepare_environment(settings)
+        configuration = {"spark.app.name": name, **_configuration(settings, java_options, record_classes)}
+        return SparkSession.builder.config(map=configuration).getOrCreate()
 
 
-@contextmanager
-def shared_jvm(settings: Settings, log: Path) -> Iterator[dict[str, str]]:
-    """A JVM for several processes, one after the other: most of a short run is a JVM's first minute.
+class _Lent(SparkContext):
+    """The context in a run's JVM, which outlives this process."""
 
-    Yields the environment by which PySpark finds it in a process; nothing of it may be written down. The JVM listens
-    on loopback, writes to `log`, and ends with the block, or when this process dies: it reads the pipe to it.
-    """
-    _prepare_environment(settings)
-    configuration = SparkConf(loadDefaults=False).setAll(list(_configuration(settings).items()))
-    with log.open("wb") as output, interrupts.noted():
-        gateway = launch_gateway(configuration, {"stdout": output, "stderr": output})
-    try:
-        where = gateway.java_parameters
-        yield {"PYSPARK_GATEWAY_PORT": str(where.port), "PYSPARK_GATEWAY_SECRET": where.auth_token}
-    finally:
-        gateway.close()
-        gateway.proc.stdin.close()
-        try:
-            gateway.proc.wait(15)
-        except subprocess.TimeoutExpired:
-            gateway.proc.kill()
+    def stop(self) -> None:
+        self._jsc = None
+        super().stop()
 
 
-def _configuration(settings: Settings) -> dict[str, str]:
+def _lent_session() -> SparkSession:
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if not SparkContext._active_spark_context:
+        SparkContext._ensure_initialized()
+        jvm = SparkContext._jvm
+        context = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+        _Lent(conf=SparkConf(_jvm=jvm), jsc=context)
+    return SparkSession.builder.getOrCreate()
+
+
+def _configuration(settings: Settings, java_options: tuple[str, ...], record_classes: bool) -> dict[str, str]:
     scratch = settings.data_path / "spark"
     scratch.mkdir(parents=True, exist_ok=True)
-    machine = _machine(settings, scratch) | _local_only(settings) if settings.spark_master else {}
+    machine = {}
+    if settings.spark_master:
+        options = _java_options(settings, scratch, record_classes) + java_options
+        machine = _machine(settings, scratch, options) | _local_only(settings)
     return machine | _rules(scratch) | catalog(settings)
 
 
@@ -106,13 +110,13 @@ def _rules(scratch: Path) -> dict[str, str]:
     }
 
 
-def _machine(settings: Settings, scratch: Path) -> dict[str, str]:
+def _machine(settings: Settings, scratch: Path, java_options: tuple[str, ...]) -> dict[str, str]:
     """What spark-submit decides where it is used."""
     return {
         "spark.master": settings.spark_master,
-        "spark.jars": ",".join(str(jar) for jar in spark_jars()),
+        **_jars(settings),
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_CONFIG} -Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.local.dir": str(scratch),
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
@@ -120,9 +124,30 @@ def _machine(settings: Settings, scratch: Path) -> dict[str, str]:
     }
 
 
+def _jars(settings: Settings) -> dict[str, str]:
+    """A new JVM takes them on its class path; other machines, and a JVM that runs, get them sent."""
+    jars = [str(jar) for jar in spark_jars()]
+    if _is_local(settings) and PORT not in os.environ:
+        return {"spark.driver.extraClassPath": os.pathsep.join(jars)}
+    return {"spark.jars": ",".join(jars)}
+
+
+def _java_options(settings: Settings, scratch: Path, record_classes: bool) -> tuple[str, ...]:
+    places = (f"-Dlog4j2.configurationFile={_LOG_CONFIG}", f"-Dderby.system.home={scratch}")
+    if not _is_local(settings):
+        return places
+    own = Path(find_spec("pyspark").origin).with_name("jars")
+    classes = Classes("spark", java.find("spark"), [*spark_jars(), *sorted(own.glob("*.jar"))])
+    return (*places, *classes.options(record_classes))
+
+
+def _is_local(settings: Settings) -> bool:
+    return settings.spark_master.split("[")[0] == "local"
+
+
 def _local_only(settings: Settings) -> dict[str, str]:
     """A local master listens on loopback only."""
-    if not settings.spark_master.startswith("local"):
+    if not _is_local(settings):
         return {}
     return {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 

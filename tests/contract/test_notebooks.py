@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 LONGEST_CELL = 20
-STAGES = ["01_setup", "02_produce", "03_stream", "04_query", "05_validate", "06_chaos", "07_operate"]
+STAGES = ["01_setup", "02_produce", "03_stream", "04_query", "05_validate", "06_chaos", "07_operate", "08_audit"]
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -53,8 +53,8 @@ def test_the_explorer_is_timed_in_every_tier_over_what_each_holds(measured):
 
 def test_every_event_after_the_warm_up_has_an_age_in_both_stores(measured):
     found = json.loads((measured / "freshness.json").read_text())
-    assert found["searchable"]["count"] == found["archived"]["count"] == pytest.approx(600, abs=20)
-    assert 0 < found["archived"]["p50"] <= found["archived"]["p99"] < 30
+    assert found["searchable"]["count"] == found["archived"]["count"] == pytest.approx(600, abs=60)
+    assert 0 < found["archived"]["p50"] <= found["archived"]["p99"]
     assert "trigger 1 + refresh 1 + 1 = 3 s" in table(measured / "freshness.json")[2]
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dualsink.errors import PlatformError
+from dualsink.jvm import SharedJvm
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
-from dualsink.spark import shared_jvm
 
 STREAM = """
 import sys
@@ -24,6 +25,18 @@ checks.create_all(spark, settings)
 kafka.produce(source.records(settings), settings)
 print(spark._jvm.java.lang.ProcessHandle.current().pid(), stream.run(spark, settings)["created"])
 spark.stop()
+"""
+LEND = """
+import sys, time
+from pathlib import Path
+from dualsink.errors import PlatformError
+from dualsink.jvm import SharedJvm
+from dualsink.settings import Settings
+
+with SharedJvm(Settings.load([sys.argv[1]]), Path(sys.argv[2])) as lent:
+    lent.environment()
+    print("lent", flush=True)
+    time.sleep(600)
 """
 
 
@@ -44,7 +57,8 @@ def streamed(params: str, environment: dict[str, str]) -> tuple[int, int]:
 
 def test_two_processes_stream_one_after_the_other_in_one_jvm_that_ends_with_the_block(params, settings, tmp_path):
     log = tmp_path / "spark.log"
-    with shared_jvm(settings, log) as environment:
+    with SharedJvm(settings, log) as lent:
+        environment = lent.environment()
         first, second = streamed(params, environment), streamed(params, environment)
         jvm = psutil.Process(first[0])
         assert (first[1], second[1], first[0]) == (50, 50, second[0])
@@ -52,3 +66,19 @@ def test_two_processes_stream_one_after_the_other_in_one_jvm_that_ends_with_the_
         addresses = {c.laddr.ip for c in jvm.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
         assert {address.removeprefix("::ffff:") for address in addresses} <= {"127.0.0.1"}
     assert not jvm.is_running()
+
+
+def test_the_jvm_ends_when_the_process_that_lends_it_is_killed(params, tmp_path):
+    lender = subprocess.Popen([sys.executable, "-c", LEND, params, str(tmp_path / "spark.log")], stdout=subprocess.PIPE)
+    lender.stdout.readline()
+    family = psutil.Process(lender.pid).children(recursive=True)
+    assert "java" in {process.name() for process in family}
+    lender.kill()
+    lender.wait()
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+
+
+def test_a_jvm_that_does_not_start_is_told_of_with_its_log(settings, tmp_path):
+    wrong = settings.model_copy(update={"spark_driver_memory": "1"})
+    with SharedJvm(wrong, tmp_path / "spark.log") as lent, pytest.raises(PlatformError, match="JVM did not start"):
+        lent.environment()

@@ -130,7 +130,7 @@ def test_help_lists_every_command(dualsink, option):
     answer = dualsink(option)
     assert answer.status == 0
     commands = "run lab up down status clean setup produce stream query validate"
-    commands += " redrive replay repair retention maintain retire"
+    commands += " redrive replay repair retention maintain retire audit"
     assert [name for name in commands.split() if name not in answer.out] == []
 
 
@@ -154,6 +154,11 @@ def test_the_help_of_what_mends_says_what_it_changes(dualsink, command, said):
 def test_a_replay_without_a_bound_is_refused_by_name(dualsink, given, missing):
     answer = dualsink("replay", *given)
     assert (answer.status, f"Missing option '{missing}'" in answer.err) == (2, True)
+
+
+def test_an_audit_without_a_time_is_refused_by_name(dualsink):
+    answer = dualsink("audit")
+    assert (answer.status, "Missing option '--at'" in answer.err) == (2, True)
 
 
 # -- settings ------------------------------------------------------------------------------------------

@@ -41,3 +41,14 @@ def test_a_bucket_that_cannot_be_locked_any_more_is_told_of_with_what_to_do(sett
     s3.client(settings).put_object(Bucket=settings.s3_bucket, Key="early", Body=b"")
     with pytest.raises(PlatformError, match="cannot be locked .InvalidBucket.*make one with it"):
         immutability.ensure_lock(settings)
+
+
+def test_a_bucket_that_lets_go_of_a_version_is_told_of(settings):
+    loose = settings.model_copy(update={"warehouse": "s3://loose-bucket/warehouse"})
+    client = s3.client(loose)
+    client.create_bucket(Bucket="loose-bucket")
+    with pytest.raises(PlatformError, match="does not hold: it keeps no versions"):
+        immutability.prove_lock(loose)
+    client.put_bucket_versioning(Bucket="loose-bucket", VersioningConfiguration={"Status": "Enabled"})
+    with pytest.raises(PlatformError, match="does not hold: version .* could be deleted"):
+        immutability.prove_lock(loose)

@@ -35,6 +35,24 @@ def test_a_string_becomes_the_parameters_type(name, text, value):
     assert getattr(Settings.from_values({name: text}), name) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23", "2026-11-23T00:00:00+00:00"),
+        ("2026-11-23T10:00", "2026-11-23T10:00:00+00:00"),
+        ("2026-11-23T10:00:00.5+02:00", "2026-11-23T08:00:00.500000+00:00"),
+        ("", ""),
+    ],
+)
+def test_a_time_to_audit_is_in_utc_whatever_zone_it_names(text, moment):
+    assert Settings.from_values({"audit_at": text}).audit_at == moment
+
+
+def test_a_time_to_audit_that_is_none_is_refused_by_name():
+    with pytest.raises(SettingsError, match="audit_at"):
+        Settings.from_values({"audit_at": "yesterday"})
+
+
 @pytest.mark.parametrize("blank", ["", None])
 def test_a_blank_execution_date_is_today_in_utc(blank):
     assert Settings.from_values({"execution_date": blank}).execution_date == datetime.now(UTC).date()

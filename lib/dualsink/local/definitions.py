@@ -47,7 +47,13 @@ class Kafka(Server):
             self._format(java, jars)
 
     def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
-        options = ("-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={self._logging}", "-cp", f"{jars}/*")
+        options = (
+            *self.classes(java, jars),
+            "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={self._logging}",
+            "-cp",
+            f"{jars}/*",
+        )
         return self.started_with(*self.java_command(java, "512m", *options), "kafka.Kafka", str(self._configuration))
 
     def probe(self) -> None:
@@ -137,7 +143,8 @@ class OpenSearch(Server):
         (self._configuration / "log4j2.properties").write_text(CONSOLE_LOGGING, encoding="utf-8")
 
     def command(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> Command:
-        runner = self.java_command(java, "1g", "-cp", f"{jars}/*", "org.codelibs.opensearch.runner.OpenSearchRunner")
+        options = (*self.classes(java, jars), "-cp", f"{jars}/*")
+        runner = self.java_command(java, "1g", *options, "org.codelibs.opensearch.runner.OpenSearchRunner")
         where = ("-basePath", str(self.folder), "-confPath", str(self._configuration))
         # The runner's first node listens on the port after the one it is given.
         node = ("-numOfNode", "1", "-baseHttpPort", str(self.port - 1))
@@ -194,7 +201,7 @@ class Nessie(Server):
             "nessie.version.store.persist.rocks.database-path": self.folder / "data",
         }
         properties = [f"-D{name}={value}" for name, value in options.items()]
-        flags = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        flags = (*self.classes(java, jars), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
         return self.started_with(*self.java_command(java, "512m", *flags, *properties), "-jar", str(runner))
 
     def probe(self) -> None:

@@ -14,7 +14,7 @@ from dualsink.local.server import LOOPBACK
 from dualsink.settings import Settings
 from dualsink.spark import jvm_keys
 
-PATIENCE = 60
+PATIENCE = 180
 
 
 class Standalone:
