@@ -60,7 +60,8 @@ def test_every_event_after_the_warm_up_has_an_age_in_both_stores(measured):
 
 def test_each_tenth_of_a_backlog_tells_speed_memory_and_commits(measured):
     found = json.loads((measured / "flat.json").read_text())
-    assert (found["events"], found["batches"], len(found["tenths"])) == (3_000, 10, 10)
+    # Spark rounds a batch's share of each partition, so that some records may be left for one batch more.
+    assert (found["events"], len(found["tenths"])) == (3_000, 10) and found["batches"] in (10, 11)
     assert all(tenth["rate"] > 0 and tenth["commit_seconds"]["p50"] > 0 for tenth in found["tenths"])
     assert set(found["last_to_second"]) >= {"rate", "cpu_per_event", "commit_p50"}
     assert len(table(measured / "flat.json")) == 12
