@@ -21,6 +21,7 @@ commands
             one stage without its notebook
   redrive, replay, repair, retention
             mend the stores, delete old days
+  rehydrate put a range of the archive back into OpenSearch for some days, and prove it
   maintain  compact the archive, expire its snapshots; --dry-run says what and why
   cost      a table and a picture of what a year of events costs, hot and cold
   retire    delete days past archive_years that no legal hold keeps; --dry-run likewise

@@ -304,6 +304,23 @@ def retention(
     _job(context, "retention", env, param, params, dry_run)
 
 
+# -- back to hot -------------------------------------------------------------------------------------
+
+
+@app.command()
+def rehydrate(
+    context: typer.Context,
+    start: Annotated[str, typer.Option("--from", help="Event time, ISO 8601, UTC.")],
+    end: Annotated[str, typer.Option("--to", help="Likewise; not included.")],
+    where: Annotated[str, typer.Option(help="SQL condition of the archive's columns: service = 'cart'.")] = "",
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Put a range of the archive back into OpenSearch for `rehydrated_days`, and prove it; given again, it resumes."""
+    _job(context, "rehydrate", env, param, params, start, end, where)
+
+
 # -- the archive over the years ----------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ The policy moves a day index from `hot` to `sealed` (only with `hot_read_only`) 
 ISM knows an index's age and nothing of the ledger, so `retention` deletes an expired day, once it is proven.
 ISM's `force_merge` blocks writes to the index and leaves it blocked, so it belongs to `sealed` alone. Both decisions:
 docs/decisions/retention.md.
+Rehydrated days are copies of archived ones: a second policy, of a higher priority, deletes them by their age.
 """
 
 from typing import Any
@@ -51,6 +52,34 @@ def policy_body(settings: Settings) -> dict[str, Any]:
     }
 
 
+def rehydrated_policy_id(settings: Settings) -> str:
+    """Name of the policy of rehydrated days."""
+    return f"{settings.rehydrated_prefix}-retention"
+
+
+def rehydrated_policy_body(settings: Settings) -> dict[str, Any]:
+    """The policy of rehydrated days: deleted `rehydrated_days` after their creation, as their indices say."""
+    return {
+        "policy": {
+            "description": f"dualsink: days that came back from the archive stay {settings.rehydrated_days} days",
+            "default_state": "rehydrated",
+            "states": [
+                _state("rehydrated", [], "expired", f"{settings.rehydrated_days}d"),
+                {"name": "expired", "actions": [{"delete": {}}], "transitions": []},
+            ],
+            "ism_template": [{"index_patterns": [f"{settings.rehydrated_prefix}-*"], "priority": 200}],
+        }
+    }
+
+
+def _policies(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every policy: what its indices' names begin with, its name, its body."""
+    return [
+        (settings.opensearch_index, policy_id(settings), policy_body(settings)),
+        (settings.rehydrated_prefix, rehydrated_policy_id(settings), rehydrated_policy_body(settings)),
+    ]
+
+
 def _state(name: str, actions: list[dict[str, Any]], following: str, age: str) -> dict[str, Any]:
     transition = {"state_name": following, "conditions": {"min_index_age": age}}
     return {"name": name, "actions": actions, "transitions": [transition]}
@@ -60,7 +89,7 @@ def _state(name: str, actions: list[dict[str, Any]], following: str, age: str) -
 
 
 def ensure_policy(client: OpenSearch, settings: Settings) -> str:
-    """Install or update the policy and bring every day index under it.
+    """Install or update both policies and bring every day index under its own.
 
     Returns `created`, `updated`, `exists`, or says that the cluster has no ISM. A policy over an existing one needs
     its sequence numbers; `ism_template` reaches only indices that are created later; a managed index keeps the version
@@ -68,12 +97,17 @@ def ensure_policy(client: OpenSearch, settings: Settings) -> str:
     """
     if not is_there(client):
         return ABSENT
-    state, version = _install(client, f"{_ROOT}/policies/{policy_id(settings)}", policy_body(settings))
-    for index in explain(client, settings):
+    states = {_ensure(client, *policy) for policy in _policies(settings)}
+    return states.pop() if len(states) == 1 else "updated"
+
+
+def _ensure(client: OpenSearch, prefix: str, policy: str, body: dict[str, Any]) -> str:
+    state, version = _install(client, f"{_ROOT}/policies/{policy}", body)
+    for index in _explain(client, prefix):
         if index["policy_id"] is None:
-            _order(client, "add", index["index"], policy_id(settings))
-        elif index["policy_id"] == policy_id(settings) and index["enabled"] and index["version"] not in (None, version):
-            _order(client, "change_policy", index["index"], policy_id(settings))
+            _order(client, "add", index["index"], policy)
+        elif index["policy_id"] == policy and index["enabled"] and index["version"] not in (None, version):
+            _order(client, "change_policy", index["index"], policy)
     return state
 
 
@@ -123,11 +157,15 @@ def _order(client: OpenSearch, what: str, index: str, policy: str) -> None:
 
 
 def drop_policy(client: OpenSearch, settings: Settings) -> bool:
-    """Delete the policy; False where there is none."""
+    """Delete the policies; False where there is none."""
     if not is_there(client):
         return False
+    return any([_drop(client, policy) for _, policy, _ in _policies(settings)])
+
+
+def _drop(client: OpenSearch, policy: str) -> bool:
     try:
-        client.transport.perform_request("DELETE", f"{_ROOT}/policies/{policy_id(settings)}")
+        client.transport.perform_request("DELETE", f"{_ROOT}/policies/{policy}")
     except NotFoundError:
         return False
     return True
@@ -137,12 +175,16 @@ def drop_policy(client: OpenSearch, settings: Settings) -> bool:
 
 
 def explain(client: OpenSearch, settings: Settings) -> list[dict[str, Any]]:
-    """What ISM does with each day index, oldest first.
+    """What ISM does with each day index, oldest first, and then with each rehydrated one.
 
     Keys: index, policy_id (None where unmanaged), version (the policy's sequence number, None before the first tick),
     enabled, state, message. An index that is deleted while it is asked for is left out.
     """
-    names = search.day_indices(client, settings.opensearch_index).values()
+    return [index for prefix, _, _ in _policies(settings) for index in _explain(client, prefix)]
+
+
+def _explain(client: OpenSearch, prefix: str) -> list[dict[str, Any]]:
+    names = search.day_indices(client, prefix).values()
     answers = {name: _explained(client, name) for name in names}
     return [{"index": name, **_summary(answer)} for name, answer in answers.items() if answer is not None]
 

@@ -29,6 +29,7 @@ from dualsink import (
     queries,
     questions,
     recovery,
+    rehydration,
     results,
     retirement,
     search,
@@ -169,6 +170,36 @@ def repair(settings: Settings, say: Say) -> Outcome:
         result = recovery.repair(spark, settings)
     refused = f", {result['refused']:,} refused by OpenSearch" if result["refused"] else ""
     return result, f"{result['written']:,} documents written, {result['deleted']:,} deleted{refused}"
+
+
+def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "") -> Outcome:
+    """Put a range of the archive back into OpenSearch for a while. Raises LedgerMismatch where the proof fails."""
+    wanted = rehydration.Range.read(start, end, where)
+    with session(settings) as spark:
+        done = rehydration.rehydrate(spark, settings, wanted)
+    for line in _rehydration_told(done):
+        say(line)
+    result = done.as_dict()
+    say(f"JSON: {results.record(settings, 'rehydrate', result, fact=_fact(done))}")
+    done.proof.check()
+    return result, _fact(done)
+
+
+def _rehydration_told(done: rehydration.Rehydration) -> Iterator[str]:
+    for day in done.skipped:
+        yield f"{day.day}: {day.events:,} events left out: {day.reason}"
+    for line in done.proof.days:
+        refused = f" ({line.hot_refusals:,} refused)" if line.hot_refusals else ""
+        verdict = "equal" if line.holds else "NOT EQUAL"
+        yield f"{line.day}: archive {line.archive:,}{refused}, rehydrated {line.opensearch:,}, digests {verdict}"
+    cpu = ", ".join(f"{cost:g} µs {name}" for name, cost in done.cpu_per_event.items())
+    yield f"{done.rate:,.0f} events/s; CPU of an event: {cpu}" if cpu else "nothing to send"
+
+
+def _fact(done: rehydration.Rehydration) -> str:
+    until = f", searchable until {done.expires:%Y-%m-%d %H:%M} UTC" if done.expires else ""
+    verdict = "all proven equal to the archive" if done.proof.holds else "NOT equal to the archive"
+    return f"{done.created:,} documents back, {done.existing:,} were there; {verdict}{until}"
 
 
 def retention(settings: Settings, say: Say, dry_run: bool = False) -> Outcome:

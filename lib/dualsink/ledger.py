@@ -198,16 +198,22 @@ def _archive_against_hot(
     archive = _archive_events(spark, settings, first_day)
     found = _opensearch_events(spark, settings, first_day).join(F.broadcast(refusals), _KEY, "left_anti").persist()
     try:
-        expected = archive.join(F.broadcast(refusals), _KEY, "left_anti")
-        refused_by_day = {
-            str(row.day): row["count"]
-            for row in archive.join(F.broadcast(refusals), _KEY, "left_semi").groupBy("day").count().collect()
-        }
-        lines = _day_lines(expected, found, refused_by_day)
-        differences = _apart(expected, found) if named and not all(line.holds for line in lines) else []
+        return compare(archive, found, refusals, named)
     finally:
         found.unpersist()
-    return lines, differences
+
+
+def compare(
+    archive: DataFrame, found: DataFrame, refusals: DataFrame, named: bool = True
+) -> tuple[list[DayLine], list[Difference]]:
+    """Statement 2 of some digested rows of the archive, less the refusals, and some digested documents."""
+    expected = archive.join(F.broadcast(refusals), _KEY, "left_anti")
+    refused_by_day = {
+        str(row.day): row["count"]
+        for row in archive.join(F.broadcast(refusals), _KEY, "left_semi").groupBy("day").count().collect()
+    }
+    lines = _day_lines(expected, found, refused_by_day)
+    return lines, _apart(expected, found) if named and not all(line.holds for line in lines) else []
 
 
 def hot_differences(spark: SparkSession, settings: Settings, days: Sequence[str]) -> DataFrame:
@@ -248,28 +254,34 @@ def _archive_events(spark: SparkSession, settings: Settings, first_day: date) ->
     """Rows of the archive that the hot tier must hold, with their digest."""
     arrived, happened = F.to_date("kafka_timestamp"), F.to_date("timestamp")
     rows = spark.table(settings.archive_table).where(happened >= F.lit(first_day))
-    return _digested(rows.where(F.datediff(arrived, happened) <= settings.hot_days))
+    return digested(rows.where(F.datediff(arrived, happened) <= settings.hot_days))
 
 
 def _opensearch_events(spark: SparkSession, settings: Settings, first_day: date) -> DataFrame:
     """Documents of the day indices from `first_day` on, read from OpenSearch by one task an index and slice."""
     with closing(search.connect(settings)) as client:
         days = search.day_indices(client, settings.opensearch_index)
+    names = [name for day, name in days.items() if day >= first_day]
+    found = digested(documents(spark, settings, names), "index", "id")
+    # A document without a time is a difference of its index's day.
+    return found.withColumn("day", F.coalesce("day", F.to_date(F.right("index", F.lit(10)), "yyyy.MM.dd")))
+
+
+def documents(spark: SparkSession, settings: Settings, names: Sequence[str]) -> DataFrame:
+    """Every document of some indices: `index`, `id` and the columns of the archive. One task an index and slice."""
     slices = spark.sparkContext.defaultParallelism
-    wanted = [(name, i, slices) for day, name in days.items() if day >= first_day for i in range(slices)]
+    pieces = [(name, i, slices) for name in names for i in range(slices)]
     schema = ", ".join(f"{name} {kind}" for name, kind in _DOCUMENT_DDL.items())
-    if not wanted:
-        return _digested(spark.createDataFrame([], schema), "index", "id")
-    work = spark.createDataFrame(wanted, "index string, slice int, slices int").repartition(len(wanted))
+    if not pieces:
+        return spark.createDataFrame([], schema)
+    work = spark.createDataFrame(pieces, "index string, slice int, slices int").repartition(len(pieces))
 
     def fetch(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for piece in batch.to_pylist():
                 yield from _read_slice(settings, **piece)
 
-    found = _digested(work.mapInArrow(fetch, schema), "index", "id")
-    # A document without a time is a difference of its index's day.
-    return found.withColumn("day", F.coalesce("day", F.to_date(F.right("index", F.lit(10)), "yyyy.MM.dd")))
+    return work.mapInArrow(fetch, schema)
 
 
 _UTC = pa.timestamp("us", tz="UTC")
@@ -320,7 +332,8 @@ def _value(value: Any, read: Callable[[Any], Any] | None, kind: pa.DataType) -> 
         return str(value) if pa.types.is_string(kind) else None
 
 
-def _digested(rows: DataFrame, *more: str) -> DataFrame:
+def digested(rows: DataFrame, *more: str) -> DataFrame:
+    """Coordinates, event day (UTC) and `digest`, the hash of all content, of rows of the archive or documents."""
     # The hash passes over nulls: a column that an old snapshot lacks counts as one.
     digest = F.xxhash64(*(name for name in CONTENT if name in rows.columns))
     return rows.select(*_KEY, F.to_date("timestamp").alias("day"), digest.alias("digest"), *more)
@@ -361,13 +374,13 @@ def _apart(expected: DataFrame, found: DataFrame) -> list[Difference]:
 
 def by_day(rows: DataFrame) -> dict[str, tuple[int, int]]:
     """Events and digest of every event day (UTC) of rows of the archive, as statement 2 sums them up."""
-    return {str(row.day): (row.events, int(row.digest)) for row in _sums(_digested(rows), "day", ["digest"]).collect()}
+    return {str(row.day): (row.events, int(row.digest)) for row in _sums(digested(rows), "day", ["digest"]).collect()}
 
 
 def lost_by_day(then: DataFrame, now: DataFrame, days: Sequence[str]) -> dict[str, int]:
     """How many rows of `then`, on the given event days, are not in `now` with the same content."""
     on_days = F.col("day").cast("string").isin(list(days))
-    one, other = (_digested(rows).where(on_days) for rows in (then, now))
+    one, other = (digested(rows).where(on_days) for rows in (then, now))
     return {str(row.day): row["count"] for row in one.exceptAll(other).groupBy("day").count().collect()}
 
 

@@ -1,14 +1,13 @@
 """Proof that the archive holds a day: what must stand before the day may leave OpenSearch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink.ledger import _DOCUMENT_DDL, _KEY, CONTENT, _digested, _read_slice
+from dualsink.ledger import _KEY, CONTENT, digested, documents
 from dualsink.settings import Settings
 
 _NAMED = 3
@@ -47,7 +46,8 @@ def of_days(spark: SparkSession, settings: Settings, indices: Mapping[date, str]
     what is to be deleted must be in the archive. Unlike the ledger it answers for days outside the hot window too.
     """
     archived = _archived(spark, settings, list(indices))
-    compared = _documents(spark, settings, list(indices.values())).join(archived, _KEY, "left")
+    found = digested(documents(spark, settings, list(indices.values())), "index")
+    compared = found.join(archived, _KEY, "left")
     compared = compared.select("index", _coordinates().alias("event"), _verdict().alias("verdict"))
     counts = [F.count_if(F.col("verdict") == kind).alias(kind) for kind in _KINDS]
     wrong = F.collect_set(F.when(F.col("verdict") != "proven", F.col("event")))
@@ -62,21 +62,6 @@ def _archived(spark: SparkSession, settings: Settings, days: list[date]) -> Data
     rows = spark.table(settings.archive_table).where(F.to_date("timestamp").isin(days))
     digests = rows.select(*_KEY, F.xxhash64(*CONTENT).alias("archived"))
     return digests.groupBy(*_KEY).agg(F.count("*").alias("copies"), F.max("archived").alias("archived"))
-
-
-def _documents(spark: SparkSession, settings: Settings, names: list[str]) -> DataFrame:
-    """Coordinates, digest and index of every document of the indices, read by one task an index and slice."""
-    slices = spark.sparkContext.defaultParallelism
-    pieces = [(name, i, slices) for name in names for i in range(slices)]
-    schema = ", ".join(f"{name} {kind}" for name, kind in _DOCUMENT_DDL.items())
-    work = spark.createDataFrame(pieces, "index string, slice int, slices int").repartition(len(pieces))
-
-    def fetch(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for piece in batch.to_pylist():
-                yield from _read_slice(settings, **piece)
-
-    return _digested(work.mapInArrow(fetch, schema), "index")
 
 
 def _coordinates() -> Column:

@@ -1,7 +1,7 @@
 """Mending what is not equal: re-drive the quarantine, replay a range of Kafka, repair the hot tier."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,16 +13,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType
 
-from dualsink import archive, hot, kafka, ledger, quarantine, search
+from dualsink import archive, kafka, ledger, quarantine, resend, search
 from dualsink.archive import OffsetRange
 from dualsink.batch import by_coordinates, store
-from dualsink.bulk import BulkWriter
 from dualsink.checkpoint import Checkpoint
-from dualsink.documents import bulk_lines, source
 from dualsink.errors import CheckpointError, LedgerMismatch, SettingsError
 from dualsink.events import Event, parse
 from dualsink.settings import Settings
-from dualsink.tables import COORDINATES, EVENT_COLUMNS, HELD
+from dualsink.tables import COORDINATES, HELD
 from dualsink.task import Summary
 
 _STAGED = (*COORDINATES, "stage")
@@ -206,27 +204,8 @@ def _rewrite(spark: SparkSession, settings: Settings, apart: DataFrame) -> tuple
     """Write documents from the archive; returns how many, and how many OpenSearch refused for good."""
     wanted = apart.where("archived").select(*COORDINATES)
     rows = spark.table(settings.archive_table).join(F.broadcast(wanted), list(COORDINATES), "left_semi")
-
-    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with search.connect(settings) as client:
-            writer = BulkWriter(client, hot.limits(settings))
-            for batch in batches:
-                tally = writer.write(_overwriting_lines(batch, settings.opensearch_index))
-                yield pa.RecordBatch.from_pydict({"written": [tally.created], "refused": [len(tally.refused)]})
-
-    sums = rows.mapInArrow(send, "written long, refused long").agg(F.sum("written"), F.sum("refused")).first()
-    return sums[0] or 0, sums[1] or 0
-
-
-def _overwriting_lines(rows: pa.RecordBatch, alias: str) -> list[bytes]:
-    """Bulk lines that overwrite, `index` instead of `create`, for rows of the archive."""
-    times, arrivals = (rows[name].cast(pa.int64()).to_pylist() for name in ("timestamp", "kafka_timestamp"))
-    lines = []
-    for row, time, arrived in zip(rows.to_pylist(), times, arrivals, strict=True):
-        event = Event(**{name: row[name] for name in EVENT_COLUMNS} | {"timestamp": time})
-        place = (row["topic"], row["partition"], row["offset"], arrived // 1000)
-        lines.append(bulk_lines(b"index", alias, time, source(event), *place))
-    return lines
+    sent = resend.send(rows, settings, "index", settings.opensearch_index)
+    return sent.created, len(sent.refused)
 
 
 def _delete(settings: Settings, apart: DataFrame) -> int:

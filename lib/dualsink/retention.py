@@ -1,10 +1,11 @@
 """Retention of the hot tier by event day: which day is merged, which is deleted, which stays and why.
 
 One policy, from `hot_days`, `hot_merge_days` and `hot_read_only`. Where the cluster has ISM, `ism` writes the ageing
-part of it down there; deleting is always done here, because only the ledger's proof allows it.
+part of it down there; deleting is always done here, because only the ledger's proof allows it. Rehydrated days are
+copies that nothing rests on: they go when they expire.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -39,7 +40,7 @@ class Step:
 
 
 def plan(client: OpenSearch, settings: Settings, prove: Prove, today: date | None = None) -> list[Step]:
-    """One step for every day index, oldest first; nothing is changed.
+    """One step for every day index, oldest first, then for every rehydrated one; nothing is changed.
 
     A day is expired when it lies more than `hot_days` days before today (UTC), closed when more than `hot_merge_days`.
     `prove` is asked for the expired days alone, and only where there are some; whatever keeps it from answering keeps
@@ -51,13 +52,14 @@ def plan(client: OpenSearch, settings: Settings, prove: Prove, today: date | Non
     expired = {day: name for day, name in indices.items() if (today - day).days > settings.hot_days}
     proofs, trouble = _proofs(prove, expired)
     stats = search.day_stats(client, settings.opensearch_index)
-    return [
+    steps = [
         _expired(day, stats[name], proofs.get(day), trouble)
         if day in expired
         else _living(day, stats[name], settings, (today - day).days)
         for day, name in indices.items()
         if name in stats
     ]
+    return steps + _rehydrated(client, settings, indices.keys() - expired.keys())
 
 
 def _proofs(prove: Prove, expired: Mapping[date, str]) -> tuple[Mapping[date, DayProof], str]:
@@ -86,6 +88,29 @@ def _living(day: date, found: search.DayStats, settings: Settings, age: int) -> 
         return replace(step, reason=f"{step.reason}, merged")
     wanted = "to be closed for writing and merged" if open_still else "to be merged"
     return replace(step, action="merge", reason=f"{step.reason}, {found.segments} segments {wanted}")
+
+
+def _rehydrated(client: OpenSearch, settings: Settings, hot: Set[date]) -> list[Step]:
+    """One step for every rehydrated day. `hot` are the days that the hot tier itself holds."""
+    names = search.day_indices(client, settings.rehydrated_prefix)
+    stats = search.day_stats(client, settings.rehydrated_prefix)
+    return [
+        _copy(day, stats[names[day]], expiry, day in hot)
+        for day, expiry in search.expiries(client, settings).items()
+        if names[day] in stats
+    ]
+
+
+def _copy(day: date, found: search.DayStats, expiry: datetime | None, in_hot_tier: bool) -> Step:
+    step = Step(day, found.index, found.documents, found.bytes, "keep", "rehydrated, and does not say until when")
+    if in_hot_tier:
+        return replace(step, action="delete", reason="rehydrated, and the hot tier holds this day itself")
+    if expiry is None:
+        return step
+    due = expiry <= datetime.now(UTC)
+    moment = f"{expiry:%Y-%m-%d %H:%M} UTC"
+    told = f"rehydrated, expired on {moment}" if due else f"rehydrated until {moment}"
+    return replace(step, action="delete" if due else "keep", reason=told)
 
 
 def carry_out(client: OpenSearch, settings: Settings, steps: list[Step], merges: bool = True) -> list[Step]:

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import NotFoundError, RequestError
 from opensearchpy.serializer import JSONSerializer
 
-from dualsink.errors import ShapeMismatch
+from dualsink.errors import DeploymentError, ShapeMismatch
 from dualsink.settings import Settings
 from dualsink.shapes import read_exactly
 
@@ -236,14 +236,45 @@ def shards_of_next_day(client: OpenSearch, settings: Settings) -> int:
     return max(settings.opensearch_shards, math.ceil(largest / (settings.hot_shard_gb * 2**30)))
 
 
+def create_rehydrated(client: OpenSearch, settings: Settings, day: date) -> None:
+    """Create the index of a rehydrated day, with the time of its expiry in its mapping's `_meta`.
+
+    One that exists stays as it is, its expiry too. Raises DeploymentError where the cluster takes no further index.
+    """
+    now = datetime.now(UTC)
+    times = {"rehydrated_at": now, "expires_at": now + timedelta(days=settings.rehydrated_days)}
+    meta = {"dualsink": {name: moment.isoformat(timespec="seconds") for name, moment in times.items()}}
+    name = f"{settings.rehydrated_prefix}-{day:%Y.%m.%d}"
+    try:
+        client.indices.create(index=name, body={"mappings": {"_meta": meta}})
+    except RequestError as error:
+        if error.error != "resource_already_exists_exception":
+            raise DeploymentError(f"OpenSearch does not create {name}: {error.info['error']['reason']}") from None
+
+
+def expiries(client: OpenSearch, settings: Settings) -> dict[date, datetime | None]:
+    """When each rehydrated day expires (UTC), oldest day first; None for an index that does not say."""
+    days = day_indices(client, settings.rehydrated_prefix)
+    found = client.indices.get_mapping(index=f"{settings.rehydrated_prefix}-*")
+    metas = {name: index["mappings"].get("_meta", {}).get("dualsink", {}) for name, index in found.items()}
+    times = {day: metas.get(name, {}).get("expires_at") for day, name in days.items()}
+    return {day: datetime.fromisoformat(time) if time else None for day, time in times.items()}
+
+
+def without_rehydrated(settings: Settings) -> dict[str, Any]:
+    """The filter (query DSL) by which a search of the alias leaves rehydrated days out."""
+    return {"bool": {"must_not": {"prefix": {"_index": f"{settings.rehydrated_prefix}-"}}}}
+
+
 def refresh(client: OpenSearch, alias: str) -> None:
     """Make every written document visible to searches."""
     client.indices.refresh(index=f"{alias}-*", params={"ignore_unavailable": "true", "allow_no_indices": "true"})
 
 
 def drop_all(client: OpenSearch, settings: Settings) -> list[str]:
-    """Delete every day index and the template; returns the names that existed."""
-    names = list(day_indices(client, settings.opensearch_index).values())
+    """Delete every day index, rehydrated ones too, and the template; returns the names that existed."""
+    prefixes = (settings.opensearch_index, settings.rehydrated_prefix)
+    names = [name for prefix in prefixes for name in day_indices(client, prefix).values()]
     for name in names:
         client.indices.delete(index=name)
     if client.indices.exists_index_template(name=settings.opensearch_index):

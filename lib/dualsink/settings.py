@@ -78,6 +78,7 @@ class Settings(BaseModel):
     hot_merge_days: int = Field(1, ge=1)
     hot_read_only: bool = False
     hot_shard_gb: float = Field(50, gt=0)
+    rehydrated_days: int = Field(7, ge=1)
 
     # Trino: SQL over the archive, where it runs
     trino_uri: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:18080"
@@ -148,6 +149,9 @@ class Settings(BaseModel):
     # 08_audit
     audit_at: Annotated[str, AfterValidator(_moment_in_utc)] = ""
 
+    # 08_audit
+    audit_at: str = ""
+
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Settings from YAML files, later ones winning, then `overrides`.
@@ -215,6 +219,11 @@ class Settings(BaseModel):
     def audit_table(self) -> str:
         """Fully qualified name of the audit log."""
         return f"{self.archive_table}_audit"
+
+    @property
+    def rehydrated_prefix(self) -> str:
+        """What the names of rehydrated days begin with. They match the template, and so stand in the alias."""
+        return f"{self.opensearch_index}-rehydrated"
 
     @property
     def s3_bucket(self) -> str:

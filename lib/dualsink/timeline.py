@@ -1,7 +1,9 @@
-"""Steps of time for histograms: round widths, the same in every picture and both stores."""
+"""Times that people write; steps of time for histograms: round widths, the same in every picture and both stores."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from dualsink.errors import SettingsError
 
 BARS = 60
 """At most this many bars in a picture of events over time."""
@@ -13,3 +15,15 @@ def bar_width(first: Any, last: Any) -> timedelta:
     span = last - first
     fitting = [width for width in _WIDTHS if span <= width * BARS]
     return fitting[0] if fitting else timedelta(days=-(-span.days // BARS))
+
+
+def moment(text: str) -> datetime:
+    """The instant that a text in ISO 8601 names, in UTC, which is also meant where it has no zone.
+
+    Raises SettingsError for any other text.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"Cannot read {text!r} as a time: write 2026-11-23 or 2026-11-23T10:00 (UTC).") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -130,7 +130,7 @@ def test_help_lists_every_command(dualsink, option):
     answer = dualsink(option)
     assert answer.status == 0
     commands = "run lab up down status clean setup produce stream query validate"
-    commands += " redrive replay repair retention maintain retire audit"
+    commands += " redrive replay repair retention maintain rehydrate retire audit"
     assert [name for name in commands.split() if name not in answer.out] == []
 
 

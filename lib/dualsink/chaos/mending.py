@@ -3,19 +3,21 @@
 import signal
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink import cleanup, quarantine, search
+from dualsink import cleanup, generator, quarantine, search
 from dualsink.chaos.kills import KILLED, TERMINATED
 from dualsink.chaos.proxy import Exchange, Rule
-from dualsink.chaos.world import BULK, START, Scenario, Trial
+from dualsink.chaos.world import BULK, EVENTS, START, Scenario, Trial
 from dualsink.settings import Settings
 from dualsink.tables import COORDINATES, QUARANTINE_COLUMNS
 
 _FEW, _SMALL_REQUEST = 200, 100
+_AGE = timedelta(days=30)
 _ALL = "replay --from 0 --to 1000000"
 
 
@@ -78,6 +80,23 @@ def repair_killed(trial: Trial) -> None:
     trial.recover("repair")
 
 
+def rehydrate_killed(trial: Trial) -> None:
+    """Half of the events are old, in the archive alone, and only some of those are back."""
+    now = datetime.now(UTC)
+    trial.produce(EVENTS // 2)
+    trial.send(generator.generate(EVENTS // 2, trial.seed, 0.0, now - _AGE))
+    trial.stream()
+    command = f"rehydrate --from {now - 2 * _AGE:%Y-%m-%d} --to {now:%Y-%m-%d}"
+    rule = Rule(BULK, trial.kill_driver, skip=2, limit=1)
+    options: dict[str, Any] = {"bulk_max_documents": _SMALL_REQUEST} | trial.proxied("opensearch_port", rule)
+    trial.broken(trial.run(command, **options), KILLED)
+    back = rehydrated(trial.settings)
+    trial.expect(0 < back < EVENTS // 2, f"some of the old documents should be back, not {back}")
+    trial.recover(command)
+    back = rehydrated(trial.settings)
+    trial.expect(back == EVENTS // 2, f"all of the old documents should be back once, not {back}")
+
+
 def hold_back(spark: SparkSession, settings: Settings, below: int) -> None:
     """Move the events below an offset (of every partition) to the quarantine, as if an older parser refused them."""
     archived = spark.table(settings.archive_table).select(*COORDINATES)
@@ -104,6 +123,13 @@ def _records(spark: SparkSession, settings: Settings, below: int) -> DataFrame:
     return found.where(F.col("offset") < below).withColumnRenamed("timestamp", "kafka_timestamp")
 
 
+def rehydrated(settings: Settings) -> int:
+    """How many documents stand in rehydrated days."""
+    with closing(search.connect(settings)) as client:
+        search.refresh(client, settings.opensearch_index)
+        return client.count(index=f"{settings.rehydrated_prefix}-*")["count"]
+
+
 def forget(spark: SparkSession, settings: Settings, below: int) -> None:
     """Delete rows and documents below an offset of every partition."""
     spark.sql(f"DELETE FROM {settings.archive_table} WHERE topic = '{settings.kafka_topic}' AND offset < {below}")
@@ -124,4 +150,5 @@ SCENARIOS = [
     Scenario("kill-replay", "`kill -9` of a replay, documents written, rows not", replay_killed),
     Scenario("sigterm-replay", "SIGTERM in the middle of a replay", replay_told_to_end),
     Scenario("kill-repair", "`kill -9` of a repair, some documents written", repair_killed),
+    Scenario("kill-rehydrate", "`kill -9` of a rehydration of 1,000 old events, some of them back", rehydrate_killed),
 ]

@@ -8,9 +8,9 @@ from opensearchpy import OpenSearch
 from opensearchpy.exceptions import ConnectionError as NoConnection
 from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException, RequestError, TransportError
 
-from dualsink import lucene
+from dualsink import lucene, search
 from dualsink.errors import DeploymentError, DualsinkError, ServiceUnavailable, SettingsError
-from dualsink.explorer.answers import FIELDS, Answer, Search
+from dualsink.explorer.answers import FIELDS, Answer, Search, Tier
 from dualsink.questions import of_trace
 from dualsink.settings import Settings
 
@@ -30,7 +30,7 @@ def find(client: OpenSearch, settings: Settings, wanted: Search) -> Answer:
         "track_total_hits": True,
         "_source": list(FIELDS),
         "sort": _NEWEST_FIRST,
-        "query": {"bool": {"filter": [_range(wanted), lucene.query(wanted.text)]}},
+        "query": _all([_range(wanted), lucene.query(wanted.text), *_own(settings, wanted.tier)]),
         "post_filter": _all(levels + services),
         "aggs": {
             "levels": _counted("level", 20, services),
@@ -60,10 +60,11 @@ def find(client: OpenSearch, settings: Settings, wanted: Search) -> Answer:
     )
 
 
-def trace(client: OpenSearch, settings: Settings, trace_id: str, size: int) -> Answer:
+def trace(client: OpenSearch, settings: Settings, trace_id: str, size: int, tier: Tier) -> Answer:
     """The first `size` events of a trace."""
     order = [{field: "asc"} for sort in _NEWEST_FIRST for field in sort]
-    body = {"size": size, "_source": list(FIELDS), "sort": order, "query": of_trace(trace_id).dsl}
+    body = {"size": size, "_source": list(FIELDS), "sort": order}
+    body["query"] = _all([of_trace(trace_id).dsl, *_own(settings, tier)])
     hits = _search(client, settings, body)["hits"]["hits"]
     return Answer(len(hits), [_event(hit["_source"]) for hit in hits])
 
@@ -103,6 +104,11 @@ def _reason(error: RequestError) -> str:
 def _range(wanted: Search) -> dict[str, Any]:
     bounds = {"gte": wanted.start.isoformat(), "lt": wanted.end.isoformat()}
     return {"range": {"timestamp": bounds}}
+
+
+def _own(settings: Settings, tier: Tier) -> list[dict[str, Any]]:
+    """In `both`, what leaves to the archive the days that came back from it."""
+    return [search.without_rehydrated(settings)] if tier == "both" else []
 
 
 def _chosen(field: str, values: tuple[str, ...]) -> list[dict[str, Any]]:

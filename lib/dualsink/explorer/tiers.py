@@ -2,7 +2,8 @@
 
 In `both`, each event day is answered by one store: by OpenSearch where it has the day's index, else by the archive. So
 nothing stands twice at the border, wherever the border is. Events that reached Kafka too late for the hot tier are in
-the archive alone, and found there.
+the archive alone, and found there. Rehydrated days are the archive's to answer: it may hold more of them than their
+copies. A search of the hot tier alone finds the copies.
 """
 
 import time
@@ -54,7 +55,7 @@ def trace(settings: Settings, trace_id: str, around: datetime, tier: Tier) -> An
 
     def in_hot() -> Answer:
         with closing(search.connect(settings, timeout=30)) as client:
-            return hot.trace(client, settings, trace_id, _LONGEST_TRACE)
+            return hot.trace(client, settings, trace_id, _LONGEST_TRACE, tier)
 
     def in_archive() -> Answer:
         slices = archive_slices(settings, around - TRACE_SPAN, around + TRACE_SPAN, _hot_days(settings, tier))
