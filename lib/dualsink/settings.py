@@ -149,9 +149,6 @@ class Settings(BaseModel):
     # 08_audit
     audit_at: Annotated[str, AfterValidator(_moment_in_utc)] = ""
 
-    # 08_audit
-    audit_at: str = ""
-
     @classmethod
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Settings from YAML files, later ones winning, then `overrides`.
