@@ -39,7 +39,7 @@ class End:
 class Driver:
     """One driver process. All that it starts carries its mark in the environment, so none can hide."""
 
-    def __init__(self, plan: Plan, folder: Path, jvm: str = "", environment: Mapping[str, str] | None = None):
+    def __init__(self, plan: Plan, folder: Path, environment: Mapping[str, str] | None = None):
         self.folder = folder
         self._mark = uuid.uuid4().hex
         self._began = time.monotonic()
@@ -48,9 +48,7 @@ class Driver:
         with (folder / "out.log").open("wb") as out, (folder / "error.log").open("wb") as error:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dualsink.chaos.driver", str(file)],
-                env=os.environ
-                | {"SPARK_SUBMIT_OPTS": f"{_SHORT_LIFE} {jvm}", _MARK: self._mark}
-                | dict(environment or {}),
+                env=os.environ | {"SPARK_SUBMIT_OPTS": _SHORT_LIFE, _MARK: self._mark} | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=error,

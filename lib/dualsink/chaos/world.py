@@ -57,11 +57,6 @@ class World:
         """Settings of the running servers."""
         return self.servers.settings
 
-    @property
-    def classes(self) -> Path:
-        """Class data of a driver's JVM; once they exist, drivers start from them in two thirds of the time."""
-        return self.folder / "classes.jsa"
-
 
 class Turn(Enum):
     """When a scenario runs: alone before all others, beside others, or alone because it harms every pipeline."""
@@ -150,12 +145,11 @@ class Trial:
         batch: int = 0,
         patience: float = 30,
         environment: Mapping[str, str] | None = None,
-        jvm: str = "",
         **changes: Any,
     ) -> Driver:
         """Start the pipeline as its own process.
 
-        `changes` are parameters of this run alone, `jvm` is an option of its JVM, `patience` is with the checkpoint.
+        `changes` are parameters of this run alone, `patience` is with the checkpoint.
         """
         folder = self.folder / f"driver-{next(self._numbers)}"
         folder.mkdir()
@@ -163,9 +157,7 @@ class Trial:
         changes = {"servers": "external", "runs_dir": str(folder), **changes}
         params.write_bytes(orjson.dumps(self.settings.model_copy(update=changes).parameters()))
         plan = Plan(str(params), str(folder), command.split(), fault, batch, patience)
-        if not jvm and self.world.classes.exists():
-            jvm = f"-XX:SharedArchiveFile={self.world.classes}"
-        driver = Driver(plan, folder, jvm, environment)
+        driver = Driver(plan, folder, environment)
         self._drivers.append(driver)
         return driver
 
