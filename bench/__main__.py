@@ -9,7 +9,7 @@ import psutil
 import typer
 from pyspark.sql import SparkSession
 
-from bench import connect, contenders, explorer, flat, freshness, loading, report, rig, startup
+from bench import connect, contenders, explorer, flat, freshness, loading, maintenance, report, rig, startup
 from dualsink import checks, cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
@@ -98,6 +98,21 @@ def measure_flat(
     with rig.own_servers() as servers:
         settings = rig.own_names(servers.settings, "flat", max_offsets_per_trigger=-(-events // batches))
         typer.echo(report.table(rig.write(output, "flat", settings, flat.measure(servers, settings, events))))
+
+
+@app.command("maintenance")
+def measure_maintenance(
+    events: Annotated[int, typer.Option(help="Events of yesterday.")] = 200_000,
+    batches: Annotated[int, typer.Option(help="Batches in which they arrive.")] = 60,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-maintenance.json"),
+) -> None:
+    """Measure what looking after a day of small batches changes, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(
+            servers.settings, "maintenance", max_offsets_per_trigger=-(-events // batches), snapshot_days=0
+        )
+        found = rig.with_spark(settings, lambda spark, own: maintenance.measure(spark, own, events, typer.echo))
+        typer.echo(report.table(rig.write(output, "maintenance", settings, found)))
 
 
 @app.command()

@@ -98,7 +98,20 @@ def _tenth(number: int, tenth: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-_TABLES = {"contenders": _contenders, "explorer": _explorer, "freshness": _freshness, "flat": _flat}
+def _maintenance(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each figure of the archive."""
+    before, after = run["before"], run["after"]
+    rows = [(name.replace("_", " "), f"{value:,}", f"{after[name]:,}") for name, value in before.items()]
+    return [("archive", "before", "after"), *rows]
+
+
+_TABLES = {
+    "contenders": _contenders,
+    "explorer": _explorer,
+    "freshness": _freshness,
+    "flat": _flat,
+    "maintenance": _maintenance,
+}
 
 
 def ratio(run: dict[str, Any], name: str) -> float:
