@@ -13,15 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-import requests
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink import archive, datafiles, s3
+from dualsink import archive, datafiles, nessie, s3
 from dualsink.datafiles import Snapshot
-from dualsink.errors import MaintenanceRefused, ServiceUnavailable
+from dualsink.errors import MaintenanceRefused
 from dualsink.settings import Settings
 
 IDLE = timedelta(days=30)
@@ -184,13 +183,7 @@ def refusal_of(settings: Settings) -> str:
 
     Files of a table may serve another branch or tag of the catalogue, and this suite does not look into those.
     """
-    address = f"{settings.nessie_uri}/trees"
-    try:
-        answer = requests.get(address, timeout=10)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        raise ServiceUnavailable(f"The catalogue does not answer: {type(error).__name__} at {address}.") from None
-    others = [found["name"] for found in answer.json()["references"] if found["name"] != settings.nessie_ref]
+    others = [name for name in nessie.references(settings) if name != settings.nessie_ref]
     if not others:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""What Nessie's own interface is asked for: the archive's entry at a commit, and which commit there was at a time."""
+"""What Nessie's own interface is asked for: references, the archive's entry, the commit of a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +41,14 @@ def archive(settings: Settings, commit: str = "") -> dict[str, Any] | None:
     """
     answer = _get(settings, f"trees/{_reference(settings, commit)}/contents/{_key(settings)}")
     return answer["content"] if answer else None
+
+
+def references(settings: Settings) -> list[str]:
+    """Names of all branches and tags. Raises ServiceUnavailable where Nessie does not answer, or knows none."""
+    answer = _get(settings, "trees")
+    if answer is None:
+        raise ServiceUnavailable(f"The catalogue has no references at {settings.nessie_uri}: is it Nessie's API v2?")
+    return [found["name"] for found in answer["references"]]
 
 
 def _key(settings: Settings) -> str:
