@@ -32,6 +32,7 @@ from luqum.tree import (
 
 from dualsink.errors import SettingsError
 from dualsink.search import MAPPING
+from dualsink.timeline import moment
 
 DEFAULT_FIELDS = ("message", "stack_trace")
 _KINDS = {name: kind["type"] for name, kind in MAPPING["properties"].items()}
@@ -232,22 +233,20 @@ class _Writer:
     def _span(self, text: str) -> tuple[datetime, datetime]:
         """First instant that a bound names, and the first after it."""
         if math := _MATH.fullmatch(text):
-            moment = self.now
+            instant = self.now
             for sign, number, unit in re.findall(r"([+-])(\d+)([smhdw])", math[1]):
-                moment += timedelta(**{_UNITS[unit]: int(sign + number)})
+                instant += timedelta(**{_UNITS[unit]: int(sign + number)})
             if math[2] is None:
-                return moment, moment + timedelta(microseconds=1)
-            first = moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if math[2] == "d" else {}))
+                return instant, instant + timedelta(microseconds=1)
+            first = instant.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if math[2] == "d" else {}))
             return first, first + timedelta(**{_UNITS[math[2]]: 1})
         try:
-            moment = datetime.fromisoformat(text)
+            first = moment(text)
         except ValueError:
             raise SettingsError(
                 f"Cannot read the time {text}: write 2026-11-23, 2026-11-23T10:00:00Z or now-1h."
             ) from None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        width = timedelta(days=1) if _DAY.fullmatch(text) else timedelta(microseconds=1)
-        return moment, moment + width
+        return first, first + (timedelta(days=1) if _DAY.fullmatch(text) else timedelta(microseconds=1))
 
     def _value(self, value: Any) -> str:
         name = f"p{len(self.values)}"

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +21,7 @@ from dualsink.events import Event, parse
 from dualsink.settings import Settings
 from dualsink.tables import COORDINATES, HELD
 from dualsink.task import Summary
+from dualsink.timeline import moment
 
 _STAGED = (*COORDINATES, "stage")
 
@@ -145,9 +145,7 @@ def _offsets(settings: Settings, text: str, marks: Mapping[int, tuple[int, int]]
         return dict.fromkeys(marks, int(text))
     try:
         if "-" in text:
-            moment = datetime.fromisoformat(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return kafka.offsets_at(settings, moment)
+            return kafka.offsets_at(settings, moment(text))
         named = dict(tuple(map(int, pair.split(":"))) for pair in text.split(","))
     except (TypeError, ValueError):
         raise SettingsError(

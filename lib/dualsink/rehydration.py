@@ -14,14 +14,13 @@ from typing import Any
 
 from opensearchpy import OpenSearch
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import hot, ism, ledger, resend, search
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.ledger import DayLine, Difference
 from dualsink.settings import Settings
-from dualsink.tables import COORDINATES
 from dualsink.timeline import moment
 
 _REFUSED = "topic string, partition int, offset long, kafka_timestamp timestamp"
@@ -38,7 +37,7 @@ class Range:
     @classmethod
     def read(cls, start: str, end: str, where: str = "") -> "Range":
         """The range between two times (ISO 8601, UTC without a zone). Raises SettingsError for an empty one."""
-        found = cls(moment(start), moment(end), where.strip())
+        found = cls(_bound(start), _bound(end), where.strip())
         if found.first >= found.end:
             raise SettingsError(f"Nothing lies from {start} to {end}: the end, which is not included, must be later.")
         return found
@@ -51,6 +50,13 @@ class Range:
         except AnalysisException as error:
             reason = str(error).strip().splitlines()[0]
             raise SettingsError(f"The condition {self.where!r} cannot be asked of the archive: {reason}") from None
+
+
+def _bound(text: str) -> datetime:
+    try:
+        return moment(text)
+    except ValueError:
+        raise SettingsError(f"Cannot read {text!r} as a time: write 2026-11-23 or 2026-11-23T10:00 (UTC).") from None
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,9 @@ def rehydrate(spark: SparkSession, settings: Settings, wanted: Range) -> Rehydra
             sent = resend.send(rows, settings, "create", settings.rehydrated_prefix)
         search.refresh(client, settings.opensearch_index)
         expires = _earliest(search.expiries(client, settings), days)
-    hot.check_refusals(Counter(r.reason for r in sent.refused), sum(counts.values()), settings.max_refused_share)
+    hot.check_refusals(Counter(sent.refused.values()), sum(counts.values()), settings.max_refused_share)
     left_out = [Skipped(str(day), counts[day], reason) for day, reason in sorted(skipped.items())]
-    proof = _proof(spark, settings, wanted, rows, days, sent.refused)
+    proof = _proof(spark, settings, wanted, rows, days, list(sent.refused))
     return Rehydration(
         sent.created, sent.existing, len(sent.refused), round(spent["wall"], 3), _per_event(sent, spent["cpu"]),
         left_out, proof, expires,
@@ -168,11 +174,16 @@ def _create(client: OpenSearch, settings: Settings, days: Sequence[date]) -> Non
 
 
 def _proof(
-    spark: SparkSession, settings: Settings, wanted: Range, rows: DataFrame, days: Sequence[date], refused: list[Row]
+    spark: SparkSession,
+    settings: Settings,
+    wanted: Range,
+    rows: DataFrame,
+    days: Sequence[date],
+    refused: list[tuple],
 ) -> Proof:
     names = [f"{settings.rehydrated_prefix}-{day:%Y.%m.%d}" for day in days]
     found = ledger.digested(wanted.of(ledger.documents(spark, settings, names))).persist()
-    refusals = spark.createDataFrame([tuple(r[name] for name in COORDINATES) for r in refused], _REFUSED)
+    refusals = spark.createDataFrame(refused, _REFUSED)
     try:
         return Proof(*ledger.compare(ledger.digested(rows), found, refusals))
     finally:

@@ -1,12 +1,13 @@
 """Documents made again from rows of the archive and sent by Spark's tasks, for repair and rehydration."""
 
+import pickle
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 
 from dualsink import hot, search
 from dualsink.bulk import BulkWriter, Tally
@@ -15,36 +16,27 @@ from dualsink.events import Event
 from dualsink.settings import Settings
 from dualsink.tables import COORDINATES, EVENT_COLUMNS
 
-_REFUSAL = "struct<topic:string,partition:int,offset:bigint,kafka_timestamp:timestamp,reason:string>"
-_SCHEMA = f"created long, existing long, cpu_seconds double, refused array<{_REFUSAL}>"
-_ARROW = pa.schema(
-    {
-        "created": pa.int64(),
-        "existing": pa.int64(),
-        "cpu_seconds": pa.float64(),
-        "refused": pa.list_(
-            pa.struct(
-                {
-                    "topic": pa.string(),
-                    "partition": pa.int32(),
-                    "offset": pa.int64(),
-                    "kafka_timestamp": pa.timestamp("us", tz="UTC"),
-                    "reason": pa.string(),
-                }
-            )
-        ),
-    }
-)
+_RESULT = "sent binary"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sent:
-    """What came of the documents. `refused` are coordinates and reason; `cpu_seconds` is that of the Python tasks."""
+    """What came of the documents; `add` sums it up.
 
-    created: int
-    existing: int
-    cpu_seconds: float
-    refused: list[Row]
+    `refused` is the reason by coordinates, `cpu_seconds` the CPU time of the Python tasks.
+    """
+
+    created: int = 0
+    existing: int = 0
+    cpu_seconds: float = 0.0
+    refused: dict[tuple, str] = field(default_factory=dict)
+
+    def add(self, other: "Sent") -> None:
+        """Add another one to this."""
+        self.created += other.created
+        self.existing += other.existing
+        self.cpu_seconds += other.cpu_seconds
+        self.refused |= other.refused
 
 
 def send(rows: DataFrame, settings: Settings, action: Literal["create", "index"], prefix: str) -> Sent:
@@ -54,16 +46,18 @@ def send(rows: DataFrame, settings: Settings, action: Literal["create", "index"]
     """
 
     def task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        began, sent = time.thread_time(), Sent()
         with search.connect(settings) as client:
-            writer, began = BulkWriter(client, hot.limits(settings)), time.thread_time()
+            writer = BulkWriter(client, hot.limits(settings))
             for batch in batches:
-                tally = writer.write(_lines(batch, action.encode(), prefix))
-                yield _outcome(batch, tally, time.thread_time() - began)
-                began = time.thread_time()
+                sent.add(_outcome(batch, writer.write(_lines(batch, action.encode(), prefix))))
+        sent.cpu_seconds = time.thread_time() - began
+        yield pa.RecordBatch.from_pydict({"sent": [pickle.dumps(sent)]})
 
-    found = rows.mapInArrow(task, _SCHEMA).collect()
-    sums = (sum(row[name] for row in found) for name in ("created", "existing", "cpu_seconds"))
-    return Sent(*sums, [refusal for row in found for refusal in row.refused])
+    total = Sent()
+    for row in rows.mapInArrow(task, _RESULT).collect():
+        total.add(pickle.loads(row.sent))
+    return total
 
 
 def _lines(rows: pa.RecordBatch, action: bytes, prefix: str) -> list[bytes]:
@@ -76,11 +70,8 @@ def _lines(rows: pa.RecordBatch, action: bytes, prefix: str) -> list[bytes]:
     return lines
 
 
-def _outcome(rows: pa.RecordBatch, tally: Tally, cpu_seconds: float) -> pa.RecordBatch:
-    refused = [_refusal(rows, position, reason) for position, reason, _ in tally.refused]
-    values = {"created": tally.created, "existing": tally.existing, "cpu_seconds": cpu_seconds, "refused": refused}
-    return pa.RecordBatch.from_pylist([values], _ARROW)
-
-
-def _refusal(rows: pa.RecordBatch, position: int, reason: str) -> dict[str, Any]:
-    return {**{name: rows[name][position].as_py() for name in COORDINATES}, "reason": reason}
+def _outcome(rows: pa.RecordBatch, tally: Tally) -> Sent:
+    positions = pa.array([position for position, _, _ in tally.refused], pa.int32())
+    places = (tuple(row.values()) for row in rows.take(positions).select(COORDINATES).to_pylist())
+    refused = {place: reason for place, (_, reason, _) in zip(places, tally.refused, strict=True)}
+    return Sent(tally.created, tally.existing, refused=refused)

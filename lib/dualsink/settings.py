@@ -17,6 +17,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dualsink.errors import SettingsError
+from dualsink.timeline import moment
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -34,10 +35,7 @@ def _folder(value: str) -> str:
 
 def _moment_in_utc(text: str) -> str:
     """A time in ISO 8601 as UTC, which is meant where it names no zone; empty stays empty."""
-    if not text:
-        return text
-    moment = datetime.fromisoformat(text)
-    return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+    return moment(text).isoformat() if text else text
 
 
 class Settings(BaseModel):

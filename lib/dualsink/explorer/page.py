@@ -17,6 +17,7 @@ from dualsink.explorer import tiers
 from dualsink.explorer.answers import Answer, Search
 from dualsink.palette import LEVEL_COLOURS
 from dualsink.settings import Settings
+from dualsink.timeline import moment
 
 _STATIC = Path(__file__).with_name("static")
 _CUSTOM = "between two times"
@@ -206,10 +207,9 @@ def _as_typed(moment: datetime) -> str:
 def _typed(text: str) -> datetime | None:
     """The time in UTC, None for an empty box. Raises SettingsError for what is no time."""
     try:
-        moment = datetime.fromisoformat(text.strip()) if text.strip() else None
+        return moment(text.strip()) if text.strip() else None
     except ValueError:
         raise SettingsError(f"Cannot read the time {text}: write 2026-11-23, or 2026-11-23 10:00:00 (UTC).") from None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 # -- answers as the widgets want them --------------------------------------------------------------------
