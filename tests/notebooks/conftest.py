@@ -17,7 +17,21 @@ from dualsink.settings import Settings, project_root
 VOLATILE = ("/metadata", "/nbformat_minor", "/cells/*/metadata", "/cells/*/execution_count")
 NOTEBOOKS = project_root(Path(__file__)) / "notebooks"
 
+Pipeline = Callable[..., Settings]
 Run = Callable[..., tuple[nbformat.NotebookNode, dict[str, Any] | None]]
+
+
+@pytest.fixture(scope="session")
+def own_pipeline(local: Settings, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Settings of a pipeline of that name, with topic, tables, index, checkpoint and run folder of its own."""
+
+    def own(name: str, **changes: Any) -> Settings:
+        folder = tmp_path_factory.mktemp(name)
+        names = {"kafka_topic": name, "iceberg_table": name, "opensearch_index": name, "run_id": name}
+        places = {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder)}
+        return local.model_copy(update={**names, **places, "spark_driver_memory": "1g", **changes})
+
+    return own
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,13 @@ import pytest
 from notebook_outputs import printed, shown
 
 from dualsink import checks, kafka, stream
-from dualsink.settings import Settings
 from dualsink.source import records
 
 
 @pytest.fixture(scope="module")
-def executed(spark, local: Settings, run_notebook, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+def executed(spark, own_pipeline, run_notebook) -> tuple:
     """The executed notebook and what it recorded, asked about a time between two batches of 20 events."""
-    folder = tmp_path_factory.mktemp("audit_notebook")
-    update = {"kafka_topic": "audited", "iceberg_table": "audited", "opensearch_index": "audited", "run_id": "audited"}
-    update |= {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder), "num_log_events": 20}
-    settings = local.model_copy(update=update | {"spark_driver_memory": "1g"})
+    settings = own_pipeline("audited", num_log_events=20)
     checks.create_all(spark, settings)
     moments = []
     for seed in (1, 2):

@@ -8,16 +8,12 @@ from notebook_outputs import printed, shown
 
 from dualsink import checks, kafka, stream
 from dualsink.generator import Record
-from dualsink.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def executed(spark, local: Settings, run_notebook, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+def executed(spark, own_pipeline, run_notebook) -> tuple:
     """The executed notebook and what it recorded."""
-    folder = tmp_path_factory.mktemp("operate")
-    update = {"kafka_topic": "operate", "iceberg_table": "operate", "opensearch_index": "operate", "run_id": "operate"}
-    update |= {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder), "snapshot_days": 0.0}
-    settings = local.model_copy(update=update | {"spark_driver_memory": "1g"})
+    settings = own_pipeline("operate", snapshot_days=0.0)
     checks.create_all(spark, settings)
     for number in range(2):
         kafka.produce([record(days_ago, number) for days_ago in (1, 2)], settings)
