@@ -366,6 +366,18 @@ def retire(
     _job(context, "retire", env, param, params, dry_run, who, why)
 
 
+@app.command()
+def audit(
+    context: typer.Context,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="ISO 8601, UTC where it names no zone.")],
+    env: Env = "local",
+    param: Param = None,
+    params: Params = "",
+) -> None:
+    """Say what the archive held at a time, in which snapshot and commit, and what has gone since and why."""
+    _job(context, "audit", env, param, params, at)
+
+
 # -- for spark-submit ----------------------------------------------------------------------------------
 
 
@@ -411,24 +423,6 @@ def watch(
 ) -> None:
     """Evaluate the alert rules again and again, until Ctrl-C."""
     _job(context, "watch", env, param, params, _rules_file(context.obj, rules), every)
-
-
-# -- for auditors ------------------------------------------------------------------------------------
-
-
-@app.command()
-def audit(
-    context: typer.Context,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="ISO 8601, UTC where it names no zone.")],
-    env: Env = "local",
-    param: Param = None,
-    params: Params = "",
-) -> None:
-    """Say what the archive held at a time, in which snapshot and commit, and what has gone since and why."""
-    _job(context, "audit", env, param, params, at)
-
-
-# -- dashboards --------------------------------------------------------------------------------------
 
 
 @app.command()

@@ -179,10 +179,10 @@ def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "
         done = rehydration.rehydrate(spark, settings, wanted)
     for line in _rehydration_told(done):
         say(line)
-    result = done.as_dict()
-    say(f"JSON: {results.record(settings, 'rehydrate', result, fact=_fact(done))}")
+    result, fact = done.as_dict(), _fact(done)
+    say(f"JSON: {results.record(settings, 'rehydrate', result, fact)}")
     done.proof.check()
-    return result, _fact(done)
+    return result, fact
 
 
 def _rehydration_told(done: rehydration.Rehydration) -> Iterator[str]:
