@@ -7,15 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from bench import rig
+from kafka.consumer.fetcher import ConsumerRecord
+
+from bench import loading, rig
 from bench.meter import Meter
-from dualsink import generator, search
+from dualsink import search
 from dualsink.documents import bulk_lines, source
 from dualsink.events import parse
 from dualsink.local.servers import LocalServers
@@ -52,28 +54,11 @@ class Result:
 # -- raw _bulk ---------------------------------------------------------------------------------------
 
 
-def bodies(settings: Settings, events: int, seed: int) -> list[bytes]:
-    """Ready-made `_bulk` bodies of the documents that dualsink would send."""
-    now = datetime.now(UTC)
-    arrived = int(now.timestamp() * 1_000_000)
-    lines = (
-        _line(settings, record.value, i, arrived) for i, record in enumerate(generator.generate(events, seed, 0.0, now))
-    )
-    made = []
-    while lot := b"".join(islice(lines, LOT)):
-        made.append(lot)
-    return made
-
-
-def _line(settings: Settings, value: bytes, offset: int, arrived: int) -> bytes:
-    event = parse(value, None, arrived)
-    place = (settings.kafka_topic, 0, offset, arrived // 1000)
-    return bulk_lines(b"create", settings.opensearch_index, event.timestamp, source(event, value), *place)
-
-
-def raw_bulk(settings: Settings, servers: LocalServers, ready: list[bytes], warm_up: int) -> Result:
-    """The ceiling: ready-made bodies from two threads, the first `warm_up` of them not counted."""
-    with _indices(settings), Meter(rig.pids(servers)) as meter, closing(search.connect(settings)) as client:
+def raw_bulk(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
+    """The ceiling: ready-made bodies of the topic's documents, from two threads; `cold` batches are not counted."""
+    ready = list(_bodies(settings))
+    warm_up = -(-cold * settings.max_offsets_per_trigger // LOT)
+    with Meter(rig.pids(servers)) as meter, closing(search.connect(settings)) as client:
 
         def send(body: bytes) -> None:
             answer = client.transport.perform_request("POST", "/_bulk", params={"filter_path": "errors"}, body=body)
@@ -94,19 +79,21 @@ def raw_bulk(settings: Settings, servers: LocalServers, ready: list[bytes], warm
     )  # fmt: skip
 
 
+def _bodies(settings: Settings) -> Iterator[bytes]:
+    """`_bulk` bodies of the documents that dualsink makes of the topic's records."""
+    lines = (_line(settings, record) for record in loading.records(settings))
+    while lot := b"".join(islice(lines, LOT)):
+        yield lot
+
+
+def _line(settings: Settings, record: ConsumerRecord) -> bytes:
+    event = parse(record.value, record.key, record.timestamp * 1000)
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    return bulk_lines(b"create", settings.opensearch_index, event.timestamp, source(event, record.value), *place)
+
+
 def _documents(bodies: list[bytes]) -> int:
     return sum(body.count(b"\n") // 2 for body in bodies)
-
-
-@contextmanager
-def _indices(settings: Settings) -> Iterator[None]:
-    """Template before, and no index of it after."""
-    with closing(search.connect(settings)) as client:
-        search.ensure_template(client, settings)
-        try:
-            yield
-        finally:
-            search.drop_all(client, settings)
 
 
 # -- pipelines as programs ---------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def measure(servers: LocalServers, settings: Settings, events: int) -> dict[str,
 
 def _backlog(spark: SparkSession, settings: Settings, events: int) -> None:
     checks.create_all(spark, settings)
-    loading.fill_topic(spark, settings, events, seed=0)
+    loading.fill_topic(spark, settings, events)
 
 
 def _check_disk(settings: Settings, events: int) -> None:

@@ -1,20 +1,23 @@
 """Many events quickly: Spark's tasks run the generator, which is faster than one producer in Python."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pyarrow as pa
+from kafka.consumer.fetcher import ConsumerRecord
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink import batch, generator
+from dualsink import batch, generator, kafka
 from dualsink.settings import Settings
 
 COLUMNS = "lot long, number long, key binary, value binary"
 ARROW_ROWS = 10_000
 TASKS = 4
 TOPIC_LOT = 50_000
+SEED = 0
 LOTS_OF_A_DAY = timedelta(days=1) // generator.SPREAD
 _HEADERS = "array<struct<key:string,value:binary>>"
 
@@ -43,12 +46,24 @@ def _lot(lot: int, records: Iterator[generator.Record]) -> Iterator[pa.RecordBat
         yield pa.RecordBatch.from_arrays(columns, ["lot", "number", "key", "value"])
 
 
-def fill_topic(spark: SparkSession, settings: Settings, events: int, seed: int) -> None:
+def fill_topic(spark: SparkSession, settings: Settings, events: int) -> None:
     """Send that many events of the last two hours to the topic."""
     a_lot = min(TOPIC_LOT, -(-events // TASKS))
-    records = generated(spark, events, a_lot, seed, datetime.now(UTC)).select("key", "value")
+    records = generated(spark, events, a_lot, SEED, datetime.now(UTC)).select("key", "value")
     target = records.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap_servers)
     target.option("topic", settings.kafka_topic).save()
+
+
+def records(settings: Settings) -> Iterator[ConsumerRecord]:
+    """Every record that is in the topic now."""
+    with closing(kafka.consumer(settings)) as client:
+        known = kafka.partitions(client, settings)
+        client.assign(known)
+        client.seek_to_beginning()
+        ends = client.end_offsets(known)
+        while any(client.position(place) < end for place, end in ends.items()):
+            for found in client.poll(timeout_ms=1000, max_records=ARROW_ROWS).values():
+                yield from found
 
 
 def fill_day(spark: SparkSession, settings: Settings, events: int, ago: int) -> None:

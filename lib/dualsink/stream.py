@@ -19,6 +19,8 @@ from dualsink.errors import DeploymentError
 from dualsink.settings import Settings
 from dualsink.telemetry import Telemetry
 
+# Into how many pieces a task's share of a batch is cut at least.
+_PIECES_PER_TASK = 4
 _SUMMED = ("events", "archived", "created", "existing", "retries")
 
 
@@ -131,6 +133,8 @@ def read(spark: SparkSession, settings: Settings) -> DataFrame:
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
+        # Partitions are of uneven sizes; in pieces they make tasks of even ones, see batch.py.
+        .option("minPartitions", _PIECES_PER_TASK * spark.sparkContext.defaultParallelism)
         .option("includeHeaders", "true")
         .load()
     )

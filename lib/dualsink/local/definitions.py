@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from dualsink import s3
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.local.java import Java
-from dualsink.local.process import Command, connect
+from dualsink.local.process import Command, connect, is_free
 from dualsink.local.server import CONSOLE_LOGGING, LOOPBACK, Server
 from dualsink.settings import Settings
 
@@ -253,9 +253,10 @@ class S3(Server):
         client.delete_object(Bucket=bucket, Key=".dualsink-health")
 
     def tidy(self, ports: Mapping[str, int]) -> None:
-        """Remove the sockets that it makes in /tmp and, killed, leaves there."""
+        """Remove the sockets that it makes in /tmp and, killed, leaves there; another's, who took the port since, stay."""
         for name, port in ports.items():
-            Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)
+            if is_free(port):
+                Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)
 
     def _options(self) -> dict[str, object]:
         return {

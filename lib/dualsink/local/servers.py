@@ -187,7 +187,7 @@ class LocalServers:
         record, ports = self._record(server.name), self._state.get(server.name).get("ports", {})
         if record:
             process.end(record, kill, server.patience)
-            server.tidy(ports)
+        server.tidy(ports)
         self._state.put(server.name, {"ports": ports})
 
     def _record(self, name: str) -> process.Record | None:
