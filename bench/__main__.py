@@ -7,10 +7,22 @@ from typing import Annotated
 
 import psutil
 import typer
-from pyspark.sql import SparkSession
 
-from bench import connect, contenders, explorer, flat, freshness, loading, maintenance, report, rig, startup
-from dualsink import checks, cleanup
+from bench import (
+    connect,
+    contenders,
+    explorer,
+    flat,
+    freshness,
+    loading,
+    maintenance,
+    rehydration,
+    report,
+    rig,
+    scaling,
+    startup,
+)
+from dualsink import cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
 
@@ -117,6 +129,30 @@ def measure_maintenance(
         typer.echo(report.table(rig.write(output, "maintenance", settings, found)))
 
 
+@app.command("rehydration")
+def measure_rehydration(
+    events: Annotated[int, typer.Option(help="Events of a day that is brought back.")] = 500_000,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-rehydration.json"),
+) -> None:
+    """Measure how fast a day of the archive is back in OpenSearch, and at what CPU, on local servers of its own."""
+    with rig.own_servers() as servers:
+        settings = rig.own_names(servers.settings, "rehydration")
+        found = rig.with_spark(settings, lambda spark, own: rehydration.measure(spark, servers, own, events))
+        typer.echo(report.table(rig.write(output, "rehydration", settings, found)))
+
+
+@app.command("scaling")
+def measure_scaling(
+    events: Annotated[int, typer.Option(help="Events of the topic.")] = 1_000_000,
+    batch: Annotated[int, typer.Option(help="Most events of a batch; the first batch is not warm.")] = 250_000,
+    output: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("bench-scaling.json"),
+) -> None:
+    """Measure the stream on one and on two workers of a cluster of Spark's own, on local servers of its own."""
+    with rig.own_servers() as servers:
+        found = scaling.measure(servers, events, batch)
+        typer.echo(report.table(rig.write(output, "scaling", servers.settings, found)))
+
+
 @app.command()
 def table(file: Path) -> None:
     """Print a run's table as Markdown."""
@@ -144,16 +180,11 @@ def _as_dict(result: contenders.Result) -> dict:
     return asdict(result) | {"rate": result.rate, "overall_rate": result.overall_rate}
 
 
-def _prepare(spark: SparkSession, settings: Settings, events: int) -> None:
-    checks.create_all(spark, settings)
-    loading.fill_topic(spark, settings, events)
-
-
 def _prepared(contender: Callable) -> Callable:
     """A contender for which a topic, tables and indices are made, and removed after it."""
 
     def run(servers: LocalServers, settings: Settings, events: int) -> contenders.Result:
-        rig.with_spark(settings, lambda spark, settings: _prepare(spark, settings, events))
+        rig.with_spark(settings, lambda spark, settings: loading.prepare(spark, settings, events))
         result = contender(settings, servers, settings.data_path / "work" / settings.run_id, COLD_BATCHES)
         if result.events != events:
             raise RuntimeError(f"{result.name} took {result.events} of {events} events")

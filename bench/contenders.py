@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -103,22 +103,32 @@ def dualsink(settings: Settings, servers: LocalServers, folder: Path, cold: int)
     """`python -m dualsink stream` over the topic; its first `cold` batches are not counted as warm."""
     params = rig.params_file(settings, folder / "params.json")
     command = [sys.executable, "-m", "dualsink", "stream", "--params", params]
-    return _program("dualsink", command, settings, servers, folder, cold)
+    return program("dualsink", command, settings, servers, folder, cold)
 
 
 def tutorial(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
     """The usual code of tutorials, see bench/tutorial.py."""
     params = rig.params_file(settings, folder / "params.json")
     command = [sys.executable, "-m", "bench.tutorial", params]
-    return _program("usual tutorial code", command, settings, servers, folder, cold)
+    return program("usual tutorial code", command, settings, servers, folder, cold)
 
 
-def _program(
-    name: str, command: list[str], settings: Settings, servers: LocalServers, folder: Path, cold: int
+def program(
+    name: str,
+    command: list[str],
+    settings: Settings,
+    servers: LocalServers,
+    folder: Path,
+    cold: int,
+    environment: Mapping[str, str] = os.environ,
 ) -> Result:
+    """A process that writes `batches.jsonl` to the settings' run folder, from its start to its end.
+
+    Raises RuntimeError where that is not a good one.
+    """
     began = time.monotonic()
     with (folder / "output.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         with Meter(rig.pids(servers), process.pid) as meter:
             status = process.wait()
     end = time.monotonic()

@@ -5,11 +5,9 @@ import time
 from typing import Any
 
 import numpy as np
-from pyspark.sql import SparkSession
 
 from bench import loading, rig
 from bench.meter import Meter
-from dualsink import checks
 from dualsink.errors import PlatformError
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
@@ -23,7 +21,7 @@ _SPARK = ("spark", "workers", "driver")
 def measure(servers: LocalServers, settings: Settings, events: int) -> dict[str, Any]:
     """Put a backlog of `events` into the topic, stream it as a program of its own, and tell of each tenth of it."""
     _check_disk(settings, events)
-    rig.with_spark(settings, lambda spark, settings: _backlog(spark, settings, events))
+    rig.with_spark(settings, lambda spark, settings: loading.prepare(spark, settings, events))
     with rig.started(settings, "stream") as stream, Meter(rig.pids(servers), stream.process.pid) as meter:
         stream.wait()
     batches = rig.batches(settings)
@@ -32,11 +30,6 @@ def measure(servers: LocalServers, settings: Settings, events: int) -> dict[str,
     tenths = _tenths(batches, meter)
     limits = {"events": events, "batch": settings.max_offsets_per_trigger, "batches": len(batches)}
     return limits | {"tenths": tenths, "last_to_second": _ratios(tenths)}
-
-
-def _backlog(spark: SparkSession, settings: Settings, events: int) -> None:
-    checks.create_all(spark, settings)
-    loading.fill_topic(spark, settings, events)
 
 
 def _check_disk(settings: Settings, events: int) -> None:

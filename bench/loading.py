@@ -10,7 +10,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink import batch, generator, kafka
+from dualsink import batch, checks, generator, kafka
 from dualsink.settings import Settings
 
 COLUMNS = "lot long, number long, key binary, value binary"
@@ -44,6 +44,12 @@ def _lot(lot: int, records: Iterator[generator.Record]) -> Iterator[pa.RecordBat
     while some := list(islice(numbered, ARROW_ROWS)):
         columns = [pa.array(column) for column in zip(*some, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, ["lot", "number", "key", "value"])
+
+
+def prepare(spark: SparkSession, settings: Settings, events: int) -> None:
+    """Make all that the stream needs, and fill the topic."""
+    checks.create_all(spark, settings)
+    fill_topic(spark, settings, events)
 
 
 def fill_topic(spark: SparkSession, settings: Settings, events: int) -> None:

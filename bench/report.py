@@ -105,12 +105,39 @@ def _maintenance(run: dict[str, Any]) -> list[tuple[str, ...]]:
     return [("archive", "before", "after"), *rows]
 
 
+def _rehydration(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each day that was brought back."""
+    head = (
+        "day",
+        "events",
+        "events/s sent",
+        "seconds with proof",
+        "CPU µs an event",
+        "of them OpenSearch",
+    )
+    rows = []
+    for number, found in enumerate(run["rounds"], 1):
+        cpu = found["cpu_per_event"]
+        seconds, all_cpu, hot = f"{found['seconds']:.1f} s", f"{sum(cpu.values()):.1f}", f"{cpu['opensearch']:.1f}"
+        rows.append((str(number), f"{found['events']:,}", f"{found['rate']:,}", seconds, all_cpu, hot))
+    return [head, *rows]
+
+
+def _scaling(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each number of workers."""
+    one, *_ = run["workers"]
+    rows = [(str(t["workers"]), f"{t['rate']:,}", f"{t['rate'] / one['rate']:.2f}") for t in run["workers"]]
+    return [("workers of one core", "events/s, warm", "times one worker"), *rows]
+
+
 _TABLES = {
     "contenders": _contenders,
     "explorer": _explorer,
     "freshness": _freshness,
     "flat": _flat,
     "maintenance": _maintenance,
+    "rehydration": _rehydration,
+    "scaling": _scaling,
 }
 
 

@@ -1,4 +1,4 @@
-"""Explorer, freshness and flat cost on few events and one set of servers: whole figures, and their tables."""
+"""Every measurement but the contenders' on few events and one set of servers: whole figures, and their tables."""
 
 import json
 import os
@@ -14,13 +14,18 @@ ROOT = project_root(Path(__file__))
 SCRIPT = """
 import sys
 from pathlib import Path
-from bench import explorer, flat, freshness, rig
+from bench import explorer, flat, freshness, rehydration, rig, scaling
+
+def back(spark, settings):
+    return rehydration.measure(spark, servers, settings, events=2_000)
 
 with rig.own_servers() as servers:
     for name, work in {
         "explorer": lambda settings: explorer.measure(settings, events=7_000, archived_days=1, calls=7),
         "flat": lambda settings: flat.measure(servers, settings, events=3_000),
         "freshness": lambda settings: freshness.measure(settings, 100, trigger=1, refresh=1, warm_up=8, seconds=6),
+        "rehydration": lambda settings: rig.with_spark(settings, back),
+        "scaling": lambda settings: scaling.measure(servers, events=2_000, batch=500),
     }.items():
         settings = rig.own_names(servers.settings, name, max_offsets_per_trigger=300)
         rig.write(Path(sys.argv[1]) / f"{name}.json", name, settings, work(settings))
@@ -65,3 +70,16 @@ def test_each_tenth_of_a_backlog_tells_speed_memory_and_commits(measured):
     assert all(tenth["rate"] > 0 and tenth["commit_seconds"]["p50"] > 0 for tenth in found["tenths"])
     assert set(found["last_to_second"]) >= {"rate", "cpu_per_event", "commit_p50"}
     assert len(table(measured / "flat.json")) == 12
+
+
+def test_each_day_that_is_brought_back_tells_rate_and_cpu(measured):
+    rounds = json.loads((measured / "rehydration.json").read_text())["rounds"]
+    assert [found["events"] for found in rounds] == [2_000, 2_000]
+    assert all(found["rate"] > 0 and found["cpu_per_event"]["workers"] > 0 for found in rounds)
+    assert len(table(measured / "rehydration.json")) == 4
+
+
+def test_a_cluster_of_one_worker_is_compared_with_one_of_two(measured):
+    turns = json.loads((measured / "scaling.json").read_text())["workers"]
+    assert [turn["workers"] for turn in turns] == [1, 2] and all(turn["rate"] > 0 for turn in turns)
+    assert table(measured / "scaling.json")[2].endswith("| 1.00 |")
