@@ -25,6 +25,13 @@ class Measured:
     archive_events: int
     archive_bytes: int
 
+    def check(self) -> None:
+        """Raise PlatformError where a store holds nothing: then there is no size of an event."""
+        if not (self.hot_events and self.archive_events):
+            raise PlatformError(
+                "An event's size is measured, and a store holds none: run 02_produce and 03_stream first."
+            )
+
 
 @dataclass(frozen=True)
 class TierCost:
@@ -47,13 +54,10 @@ class TierCost:
 
 
 def measure(settings: Settings) -> Measured:
-    """Ask both stores for what they hold. Raises PlatformError where one holds nothing: then there is no size."""
+    """Ask both stores for what they hold."""
     with search.connect(settings) as client:
         hot = _hot(client, settings)
-    cold = lake.volume(lake.open_archive(settings))
-    if not (hot[0] and cold[0]):
-        raise PlatformError("An event's size is measured, and a store holds none: run 02_produce and 03_stream first.")
-    return Measured(*hot, *cold)
+    return Measured(*hot, *lake.volume(lake.open_archive(settings)))
 
 
 def _hot(client: OpenSearch, settings: Settings) -> tuple[int, int]:
@@ -63,9 +67,12 @@ def _hot(client: OpenSearch, settings: Settings) -> tuple[int, int]:
 
 
 def tiers(measured: Measured, settings: Settings) -> list[TierCost]:
-    """A year of `cost_events_per_day` in OpenSearch (with replicas), in the archive, and in the tier for old files."""
-    hot = measured.hot_bytes / measured.hot_events * (1 + settings.opensearch_replicas)
-    cold = measured.archive_bytes / measured.archive_events
+    """A year of `cost_events_per_day` in OpenSearch (with replicas), in the archive, and in the tier for old files.
+
+    In a store that holds nothing an event takes nothing.
+    """
+    hot = measured.hot_bytes / max(measured.hot_events, 1) * (1 + settings.opensearch_replicas)
+    cold = measured.archive_bytes / max(measured.archive_events, 1)
     kinds = [
         ("OpenSearch", hot, settings.price_hot_gb_month),
         ("archive", cold, settings.price_archive_gb_month),

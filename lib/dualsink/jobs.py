@@ -275,6 +275,7 @@ def cost(settings: Settings, say: Say, picture: Path | None = None) -> Outcome:
 
     require_servers(settings)
     measured = costs.measure(settings)
+    measured.check()
     say(costs.table(measured, settings).to_string(index=False))
     target = picture or settings.run_path / "cost.png"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,12 @@ def test_it_shows_figures_before_and_after_side_by_side(executed):
     assert "seconds of a question" in html and "data files" in html
 
 
+def test_it_tells_what_keeping_the_events_costs(executed):
+    (table,) = shown(executed[0], "07-cost", "text/html")
+    assert all(tier in table for tier in ("OpenSearch", "archive, cheaper tier", "USD a year"))
+    assert len(shown(executed[0], "07-bill", "image/png")) == 1
+
+
 def test_the_figures_are_recorded_as_data(executed):
     result = executed[1]["result"]
     before, after = (next(iter(result[moment]["tables"].values())) for moment in ("before", "after"))

@@ -253,7 +253,7 @@ class S3(Server):
         client.delete_object(Bucket=bucket, Key=".dualsink-health")
 
     def tidy(self, ports: Mapping[str, int]) -> None:
-        """Remove the sockets that it makes in /tmp and, killed, leaves there; another's, who took the port since, stay."""
+        """Remove the sockets that it makes in /tmp and, killed, leaves there, unless the port has a new user."""
         for name, port in ports.items():
             if is_free(port):
                 Path(f"/tmp/seaweedfs-{name}-{port}.sock").unlink(missing_ok=True)
