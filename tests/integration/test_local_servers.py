@@ -194,7 +194,7 @@ class S3Data:
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), zip(NAMES, [KafkaData(), OpenSearchData(), NessieData(), S3Data()], strict=True), ids=NAMES
+    ("name", "data"), list(zip(NAMES, [KafkaData(), OpenSearchData(), NessieData(), S3Data()], strict=True)), ids=NAMES
 )
 def test_a_server_killed_at_once_comes_back_on_its_ports_with_its_data(stack, name, data):
     data.write(stack.settings)
