@@ -85,7 +85,9 @@ def _freshness(run: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _flat(run: dict[str, Any]) -> list[tuple[str, ...]]:
     """A row for each tenth of the backlog."""
-    head = ("tenth", "events/s", "CPU µs an event", "Spark's JVM", "workers", "commit p50", "p95")
+    head = (
+        "tenth", "events/s", "CPU µs an event", "of them OpenSearch", "Spark's JVM", "workers", "commit p50", "p95",
+    )  # fmt: skip
     return [head, *(_tenth(number, tenth) for number, tenth in enumerate(run["tenths"], 1))]
 
 
@@ -93,8 +95,9 @@ def _tenth(number: int, tenth: dict[str, Any]) -> tuple[str, ...]:
     memory = (f"{tenth['memory'].get(role, 0) / 2**20:,.0f} MiB" for role in ("spark", "workers"))
     commit = tenth["commit_seconds"]
     commits = (f"{commit[q]:.2f} s" if commit else "" for q in ("p50", "p95"))
+    cost = tenth["cpu_per_event"]
     return (
-        str(number), f"{tenth['rate']:,}", f"{sum(tenth['cpu_per_event'].values()):.1f}", *memory, *commits,
+        str(number), f"{tenth['rate']:,}", f"{sum(cost.values()):.1f}", f"{cost['opensearch']:.1f}", *memory, *commits,
     )  # fmt: skip
 
 
