@@ -77,7 +77,8 @@ def fill_day(spark: SparkSession, settings: Settings, events: int, ago: int) -> 
 
     They take the pass that every batch takes; only Kafka is left out, and the coordinates are made up.
     """
-    arrived = datetime.now(UTC)
+    now = datetime.now(UTC)
+    arrived = now.replace(microsecond=now.microsecond // 1000 * 1000)  # Kafka counts milliseconds.
     a_lot = -(-events // LOTS_OF_A_DAY)
     ended, seed = arrived - timedelta(days=ago), LOTS_OF_A_DAY * ago
     lots = generated(spark, events, a_lot, seed, ended, generator.SPREAD)

@@ -8,6 +8,7 @@ catalogue, delete files included.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from pyarrow import RecordBatchReader
 from pyiceberg.expressions import AlwaysFalse, And, BooleanExpression, GreaterThanOrEqual, LessThan, Or
@@ -76,16 +77,21 @@ def rows(table: StaticTable, slices: Sequence[Slice], columns: Iterable[str]) ->
 
 def extent(table: StaticTable) -> tuple[datetime, datetime] | None:
     """First instant of the first event day and end of the last one (UTC), from metadata alone; None without rows."""
-    days = [row["timestamp_day"] for row in table.inspect.partitions()["partition"].to_pylist()]
+    days = [part["partition"]["timestamp_day"] for part in _partitions(table)]
     if not days:
         return None
     return _midnight(min(days)), _midnight(max(days)) + timedelta(days=1)
 
 
 def volume(table: StaticTable) -> tuple[int, int]:
-    """Rows and bytes of the table's data files, from metadata alone."""
-    parts = table.inspect.partitions().to_pylist()
+    """Rows and bytes of the table's data files, from metadata alone; nothing before its first commit."""
+    parts = _partitions(table)
     return sum(p["record_count"] for p in parts), sum(p["total_data_file_size_in_bytes"] for p in parts)
+
+
+def _partitions(table: StaticTable) -> list[dict[str, Any]]:
+    """What the metadata says of each partition; none before the first commit."""
+    return table.inspect.partitions().to_pylist() if table.current_snapshot() else []
 
 
 def _midnight(day: date) -> datetime:

@@ -20,7 +20,7 @@ def test_sizes_are_those_of_both_stores_and_the_command_draws_them(spark, settin
     found, fact = jobs.cost(settings, said.append, tmp_path / "cost.png")
     files = spark.table(f"{settings.archive_table}.files").selectExpr("sum(file_size_in_bytes)").first()[0]
     with closing(search.connect(settings)) as client:
-        shards = client.cat.indices(f"{settings.opensearch_index}-*", params={"format": "json", "bytes": "b"})
+        shards = client.cat.indices(index=f"{settings.opensearch_index}-*", params={"format": "json", "bytes": "b"})
     assert found == {
         "hot_events": 400, "hot_bytes": sum(int(each["pri.store.size"]) for each in shards),
         "archive_events": 400, "archive_bytes": files,

@@ -51,6 +51,13 @@ def _record(number: int, event: tuple) -> Record:
     return Record(service.encode(), json.dumps(fields | attributes).encode(), None)
 
 
+@pytest.mark.parametrize("tier", ["hot", "archive", "both"])
+def test_before_the_first_event_nothing_is_found_and_nothing_is_wrong(spark, settings, tier):
+    checks.create_all(spark, settings)
+    _, answer = tiers.find(settings, Search("", tier=tier))
+    assert (answer.total, answer.events, answer.troubles) == (0, [], [])
+
+
 def found(settings: Settings, text: str = "", tier: str = "hot", **more) -> list[str]:
     """Messages in order of EVENTS."""
     _, answer = tiers.find(settings, Search(text, tier=tier, **more))
