@@ -45,7 +45,7 @@ def run(
         Path | None, typer.Option(help="Folder of an OpenSearch sink connector, for Kafka Connect's other half.")
     ] = None,
 ) -> None:
-    """Measure on local servers of its own. Takes about four minutes a round for two million events.
+    """Measure on local servers of its own. Takes about six minutes a round for two million events.
 
     One turn of raw _bulk comes before all: the node compiles itself, and what it did meanwhile is not counted.
     """

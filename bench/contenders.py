@@ -56,8 +56,9 @@ class Result:
 
 def raw_bulk(settings: Settings, servers: LocalServers, folder: Path, cold: int) -> Result:
     """The ceiling: ready-made bodies of the topic's documents, from two threads; `cold` batches are not counted."""
-    ready = list(_bodies(settings))
-    warm_up = -(-cold * settings.max_offsets_per_trigger // LOT)
+    lot = min(LOT, settings.max_offsets_per_trigger)
+    ready = list(_bodies(settings, lot))
+    warm_up = -(-cold * settings.max_offsets_per_trigger // lot)
     with Meter(rig.pids(servers)) as meter, closing(search.connect(settings)) as client:
 
         def send(body: bytes) -> None:
@@ -79,11 +80,11 @@ def raw_bulk(settings: Settings, servers: LocalServers, folder: Path, cold: int)
     )  # fmt: skip
 
 
-def _bodies(settings: Settings) -> Iterator[bytes]:
-    """`_bulk` bodies of the documents that dualsink makes of the topic's records."""
+def _bodies(settings: Settings, lot: int) -> Iterator[bytes]:
+    """`_bulk` bodies of `lot` documents each, which are those that dualsink makes of the topic's records."""
     lines = (_line(settings, record) for record in loading.records(settings))
-    while lot := b"".join(islice(lines, LOT)):
-        yield lot
+    while body := b"".join(islice(lines, lot)):
+        yield body
 
 
 def _line(settings: Settings, record: ConsumerRecord) -> bytes:
