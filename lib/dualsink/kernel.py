@@ -16,7 +16,8 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from dualsink.settings import Settings
 
-_IMPORTS = ("ipykernel.kernelapp", "matplotlib_inline.backend_inline", "dualsink.jobs", "dualsink.plots")
+# Not matplotlib_inline: it looks for the kernel when it is imported, and shows no picture where there is none yet.
+_IMPORTS = ("ipykernel.kernelapp", "dualsink.jobs", "dualsink.plots")
 
 
 class Kernels:

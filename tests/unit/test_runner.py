@@ -130,6 +130,16 @@ def test_all_settings_reach_the_notebook_with_absolute_folders(project):
     assert report["parameters"]["runs_dir"] == str(project.folder / "runs")
 
 
+def test_a_run_notebook_shows_its_pictures(project):
+    project.notebook(
+        "01_setup", "from dualsink.plots import plt\nfigure, _ = plt.subplots()\nplt.close(figure)\nfigure"
+    )
+    status, _, _ = project.run()
+    executed = nbformat.read(project.folder / "runs" / "r1" / "01_setup.ipynb", as_version=4)
+    (output,) = [output for cell in executed.cells[-1:] for output in cell.outputs]
+    assert (status, set(output.data)) == (0, {"image/png", "text/plain"})
+
+
 def test_a_kernel_that_dies_is_a_failed_stage(project):
     project.notebook("01_setup", "import os; os._exit(1)")
     status, text, _ = project.run()
