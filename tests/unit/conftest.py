@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -19,8 +20,9 @@ def moto_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     for name in keys.values():
         monkeypatch.setitem(os.environ, name, "any")
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    # All of moto's servers in a process have the same buckets.
     settings = Settings.from_values(
-        {"s3_endpoint": endpoint, "warehouse": f"s3://bucket-{id(server)}/warehouse", **keys}
+        {"s3_endpoint": endpoint, "warehouse": f"s3://bucket-{uuid4().hex}/warehouse", **keys}
     )
     s3.client(settings).create_bucket(Bucket=settings.s3_bucket, ObjectLockEnabledForBucket=True)
     yield settings
