@@ -22,7 +22,6 @@ from bench import (
     scaling,
     startup,
 )
-from dualsink import cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.settings import Settings
 
@@ -184,11 +183,10 @@ def _prepared(contender: Callable) -> Callable:
     """A contender for which a topic, tables and indices are made, and removed after it."""
 
     def run(servers: LocalServers, settings: Settings, events: int) -> contenders.Result:
-        rig.with_spark(settings, lambda spark, settings: loading.prepare(spark, settings, events))
-        result = contender(settings, servers, settings.data_path / "work" / settings.run_id, COLD_BATCHES)
+        with loading.filled(settings, events):
+            result = contender(settings, servers, settings.data_path / "work" / settings.run_id, COLD_BATCHES)
         if result.events != events:
             raise RuntimeError(f"{result.name} took {result.events} of {events} events")
-        rig.with_spark(settings, cleanup.remove_all)
         return result
 
     return run

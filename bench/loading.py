@@ -1,7 +1,7 @@
 """Many events quickly: Spark's tasks run the generator, which is faster than one producer in Python."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -10,7 +10,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink import batch, checks, generator, kafka
+from bench import rig
+from dualsink import batch, checks, cleanup, generator, kafka
 from dualsink.settings import Settings
 
 COLUMNS = "lot long, number long, key binary, value binary"
@@ -44,6 +45,14 @@ def _lot(lot: int, records: Iterator[generator.Record]) -> Iterator[pa.RecordBat
     while some := list(islice(numbered, ARROW_ROWS)):
         columns = [pa.array(column) for column in zip(*some, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, ["lot", "number", "key", "value"])
+
+
+@contextmanager
+def filled(settings: Settings, events: int) -> Iterator[None]:
+    """A topic of so many events, tables and indices for one measurement; all is removed after it."""
+    rig.with_spark(settings, lambda spark, own: prepare(spark, own, events))
+    yield
+    rig.with_spark(settings, cleanup.remove_all)
 
 
 def prepare(spark: SparkSession, settings: Settings, events: int) -> None:

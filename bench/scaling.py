@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 from bench import contenders, loading, rig
-from dualsink import cleanup
 from dualsink.local.servers import LocalServers
 from dualsink.local.standalone import Standalone, environment, submission
 from dualsink.settings import project_root
@@ -22,12 +21,10 @@ def measure(servers: LocalServers, events: int, batch: int) -> dict[str, Any]:
 
 def _turn(servers: LocalServers, events: int, batch: int, workers: int) -> dict[str, Any]:
     settings = rig.own_names(servers.settings, f"scaling_{workers}", max_offsets_per_trigger=batch)
-    rig.with_spark(settings, lambda spark, own: loading.prepare(spark, own, events))
     folder = settings.data_path / "work" / settings.run_id
     around = os.environ | environment(settings) | {"PYSPARK_PYTHON": sys.executable}
-    with Standalone(settings, folder / "cluster", workers) as cluster:
+    with loading.filled(settings, events), Standalone(settings, folder / "cluster", workers) as cluster:
         params = rig.params_file(settings, folder / "params.json")
         command = submission(_MAIN_FILE, cluster.master, f"--params={params}", options=_OPTIONS)
         result = contenders.program("dualsink", command, settings, servers, folder, _COLD_BATCHES, around)
-    rig.with_spark(settings, cleanup.remove_all)
     return {"workers": workers, "rate": round(result.rate)}
