@@ -1,7 +1,8 @@
 """Each event in the archive exactly once, whatever was killed before: markers, and what is compared without one."""
 
 import json
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -9,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import datafiles
-from dualsink.datafiles import Snapshot
+from dualsink.datafiles import Fence, Snapshot
 from dualsink.settings import Settings
 from dualsink.tables import ARCHIVE, COORDINATES, HELD
 
@@ -50,27 +51,47 @@ class Batch:
 
 @dataclass(frozen=True)
 class Marker:
-    """What a snapshot of the archive says of the batch that made it."""
+    """What a snapshot says of the batch that made it, and which guard wrote it."""
 
+    snapshot_id: int
     batch_id: int
     offsets: dict[str, list[int]]
     suspect: dict[str, int]
+    writer: str
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A batch's marker, by the offsets stored, as snapshot properties; and the fence that its commits must pass.
+
+    What the batch has passed is suspect no more once its marker was asked for.
+    """
+
+    marker: Callable[[Ranges], dict[str, str]]
+    fence: Fence
 
 
 class ReplayGuard:
-    """Tells which records of a batch the stores may hold already.
+    """Tells which records of a batch the stores may hold already, and lets no second driver write the same batch.
 
-    Every archive commit records query, batch and offsets in its snapshot. Only the first batch of a run can be a
+    Every commit of a batch records query, batch and offsets in its snapshot. Only the first batch of a run can be a
     replay, so the newest marker is looked up once. Where it does not say that the batch is new (a replay, a new or
     rolled-back checkpoint, an expired snapshot), the offsets held so far are suspect: batches that touch them are
     compared with the tables row by row. Suspect offsets travel in the markers, so that a kill in the middle of a long
     replay does not forget them.
+
+    That look is true only while nobody else writes with this checkpoint, which a lease cannot promise of a driver that
+    stood still. So each commit is fenced: it is refused where the table's newest marker is neither the one that was
+    seen in the beginning nor that of an older batch of this very guard.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings):
         self._spark = spark
         self._settings = settings
+        self._tables = (settings.archive_table, settings.quarantine_table)
         self._suspect: dict[str, int] | None = None
+        self._seen: set[int] = set()
+        self._writer = uuid.uuid4().hex
 
     def checked(self, records: DataFrame, query_id: str, batch_id: int) -> DataFrame:
         """The batch's records, with the column HELD where some of them may be held already."""
@@ -82,8 +103,11 @@ class ReplayGuard:
         touched = any(r.first <= self._suspect.get(r.name, -1) for r in ranges)
         return with_held(records, self._settings, ranges) if touched else records
 
-    def marker(self, batch: Batch) -> dict[str, str]:
-        """The marker of a batch, as snapshot properties; what the batch has passed is suspect no more."""
+    def seal(self, query_id: str, batch_id: int) -> "Seal":
+        """How the commits of a batch are to be marked and fenced, once it was `checked`."""
+        return Seal(lambda ranges: self._marker(Batch(query_id, batch_id, ranges)), self._fence(query_id, batch_id))
+
+    def _marker(self, batch: Batch) -> dict[str, str]:
         done = {r.name: r.last for r in batch.ranges}
         self._suspect = {name: last for name, last in self._suspect.items() if last > done.get(name, -1)}
         return {
@@ -91,10 +115,21 @@ class ReplayGuard:
             f"{_PROPERTY}batch-id": str(batch.batch_id),
             f"{_PROPERTY}offsets": json.dumps(batch.offsets, sort_keys=True),
             f"{_PROPERTY}suspect": json.dumps(self._suspect, sort_keys=True),
+            f"{_PROPERTY}writer": self._writer,
         }
 
+    def _fence(self, query_id: str, batch_id: int) -> Fence:
+        def may_follow(ancestors: Iterable[Snapshot]) -> bool:
+            newest = _newest(ancestors, query_id)
+            if newest is None or newest.snapshot_id in self._seen:
+                return True
+            return newest.writer == self._writer and newest.batch_id < batch_id
+
+        return may_follow
+
     def _suspect_offsets(self, query_id: str, batch_id: int) -> dict[str, int]:
-        newest = newest_marker(self._spark, self._settings.archive_table, query_id)
+        newest, kept = (newest_marker(self._spark, table, query_id) for table in self._tables)
+        self._seen = {marker.snapshot_id for marker in (newest, kept) if marker}
         if newest and newest.batch_id < batch_id:
             return newest.suspect
         if newest and newest.batch_id == batch_id:
@@ -106,11 +141,19 @@ class ReplayGuard:
 
 def newest_marker(spark: SparkSession, table: str, query_id: str) -> Marker | None:
     """The newest marker of a query among the ancestors of the table's current snapshot."""
-    for summary in datafiles.summaries(spark, table):
-        if summary.get(f"{_PROPERTY}query-id") == query_id:
-            offsets, suspect = (json.loads(summary[f"{_PROPERTY}{name}"]) for name in ("offsets", "suspect"))
-            return Marker(int(summary[f"{_PROPERTY}batch-id"]), offsets, suspect)
-    return None
+    return _newest(datafiles.ancestors(spark, table), query_id)
+
+
+def _newest(ancestors: Iterable[Snapshot], query_id: str) -> Marker | None:
+    return next((_marker(s) for s in ancestors if s.summary.get(f"{_PROPERTY}query-id") == query_id), None)
+
+
+def _marker(snapshot: Snapshot) -> Marker:
+    batch_id, offsets, suspect = (
+        json.loads(snapshot.summary[f"{_PROPERTY}{name}"]) for name in ("batch-id", "offsets", "suspect")
+    )
+    # Markers of the first versions name no writer.
+    return Marker(snapshot.id, batch_id, offsets, suspect, snapshot.summary.get(f"{_PROPERTY}writer", ""))
 
 
 def newest_marked(ancestors: Iterable[Snapshot]) -> list[Snapshot]:
@@ -124,7 +167,7 @@ def newest_marked(ancestors: Iterable[Snapshot]) -> list[Snapshot]:
 
 def highest_offsets(spark: SparkSession, settings: Settings) -> dict[str, int]:
     """The highest offset of every `topic-partition` that archive or quarantine hold."""
-    tables = [t for t in (settings.archive_table, settings.quarantine_table) if any(datafiles.summaries(spark, t))]
+    tables = [t for t in (settings.archive_table, settings.quarantine_table) if any(datafiles.ancestors(spark, t))]
     if not tables:
         return {}
     held = reduce(DataFrame.unionAll, (spark.table(table).select(*COORDINATES) for table in tables))

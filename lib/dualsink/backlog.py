@@ -32,7 +32,7 @@ class Backlog:
     def __init__(self, settings: Settings, consumer: KafkaConsumer):
         self._consumer = consumer
         self._settings = settings
-        committed = Checkpoint(settings.checkpoint_path).committed().get(settings.kafka_topic, {})
+        committed = Checkpoint.of(settings).committed().get(settings.kafka_topic, {})
         self._next = {int(partition): offset for partition, offset in committed.items()}
         self._arrived: dict[int, int] = {}
 

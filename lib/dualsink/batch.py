@@ -9,11 +9,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink import datafiles, hot, task
-from dualsink.archive import Batch, OffsetRange, Ranges, ReplayGuard
+from dualsink.archive import OffsetRange, Ranges, ReplayGuard, Seal
 from dualsink.settings import Settings
 from dualsink.tables import ARCHIVE_COLUMNS, COORDINATES, HELD, QUARANTINE_COLUMNS
-
-Mark = Callable[[Ranges], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,7 @@ class DualSink:
         """
         clock = Clock()
         checked = clock.time("check", lambda: self._guard.checked(by_coordinates(records), query_id, batch_id))
-        found = store(
-            checked, self._settings, lambda ranges: self._guard.marker(Batch(query_id, batch_id, ranges)), clock
-        )
+        found = store(checked, self._settings, self._guard.seal(query_id, batch_id), clock)
         return _report(batch_id, found, HELD in checked.columns, clock.seconds) if found.events else None
 
 
@@ -80,18 +76,18 @@ def by_coordinates(records: DataFrame) -> DataFrame:
     return records.withColumnRenamed("timestamp", "kafka_timestamp")
 
 
-def store(records: DataFrame, settings: Settings, mark: Mark | None = None, clock: Clock | None = None) -> task.Summary:
+def store(records: DataFrame, settings: Settings, seal: Seal | None = None, clock: Clock | None = None) -> task.Summary:
     """Put records (see `by_coordinates`, perhaps with HELD) into both stores and say what was done.
 
-    The archive's commit comes first. With `mark` it happens also where it adds no row, and carries the properties
-    that `mark` gives for the offsets stored: whatever is killed after it, a replay knows that this batch must be
-    compared. Raises MappingRefused before anything is committed.
+    The archive's commit comes first. With a seal it happens also where it adds no row, and carries the batch's marker:
+    whatever is killed after it, a replay knows that this batch must be compared. Raises MappingRefused before anything
+    is committed, CheckpointError where the seal's fence refuses a commit.
     """
     clock = clock or Clock()
     found = clock.time("pass", lambda: _pass(records, settings))
     _check_refusals(found, settings.max_refused_share)
     if found.events:
-        clock.time("commit", lambda: _commit(records.sparkSession, settings, found, mark))
+        clock.time("commit", lambda: _commit(records.sparkSession, settings, found, seal))
     return found
 
 
@@ -122,12 +118,12 @@ def _check_refusals(found: task.Summary, share: float) -> None:
     hot.check_refusals(refused, documents, share)
 
 
-def _commit(spark: SparkSession, settings: Settings, found: task.Summary, mark: Mark | None) -> None:
-    if mark or found.archive_files:
-        properties = mark(_ranges(found)) if mark else {}
-        datafiles.commit(spark, settings.archive_table, found.archive_files, properties)
+def _commit(spark: SparkSession, settings: Settings, found: task.Summary, seal: Seal | None) -> None:
+    properties, fence = (seal.marker(_ranges(found)), seal.fence) if seal else ({}, None)
+    if seal or found.archive_files:
+        datafiles.commit(spark, settings.archive_table, found.archive_files, properties, fence)
     if found.quarantine_files:
-        datafiles.commit(spark, settings.quarantine_table, found.quarantine_files, {})
+        datafiles.commit(spark, settings.quarantine_table, found.quarantine_files, properties, fence)
 
 
 def _ranges(found: task.Summary) -> Ranges:

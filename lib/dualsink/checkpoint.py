@@ -5,27 +5,40 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from dualsink.checkpoint_store import LOCK, CheckpointStore
 from dualsink.errors import CheckpointError
 from dualsink.failures import GONE
+from dualsink.settings import Settings
 
 _WAY_OUT = (
-    "To start over, move {path} away and run again: every record of the topic is read anew, and only those that the "
+    "To start over, move {place} away and run again: every record of the topic is read anew, and only those that the "
     "stores lack are added."
 )
 
 
 class Checkpoint:
-    """A checkpoint folder on a local or shared file system."""
+    """A checkpoint folder on a local or shared file system, or a stored checkpoint's folder while it is `locked`.
 
-    def __init__(self, path: Path):
+    `place` is where it is kept.
+    """
+
+    def __init__(self, path: Path, store: CheckpointStore | None = None):
         self.path = path
+        self.place = store.url if store else str(path)
+        self._store = store
         self._owner = path / "dualsink.json"
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Checkpoint":
+        """The one that the settings name."""
+        return cls(settings.checkpoint_path, CheckpointStore(settings) if settings.checkpoint_url else None)
 
     @property
     def query_id(self) -> str | None:
@@ -46,14 +59,14 @@ class Checkpoint:
         Raises CheckpointError where `metadata` is gone while offsets remain (Spark 4.1 would silently start as a
         new query) or where the checkpoint belongs to another incarnation of the topic.
         """
-        way_out = _WAY_OUT.format(path=self.path)
+        way_out = _WAY_OUT.format(place=self.place)
         if any((self.path / "offsets").glob("[0-9]*")) and self.query_id is None:
-            raise CheckpointError(f"Checkpoint {self.path} has offsets but no metadata: it is damaged. {way_out}")
+            raise CheckpointError(f"Checkpoint {self.place} has offsets but no metadata: it is damaged. {way_out}")
         if self._owner.is_file():
             known = json.loads(self._owner.read_text())["topic_id"]
             if known != topic_id:
                 raise CheckpointError(
-                    f"Checkpoint {self.path} belongs to another topic of this name (id {known}, now {topic_id}): the "
+                    f"Checkpoint {self.place} belongs to another topic of this name (id {known}, now {topic_id}): the "
                     f"topic was deleted and created again, so its offsets mean other records. {way_out}"
                 )
         else:
@@ -61,15 +74,30 @@ class Checkpoint:
             _write_atomically(self._owner, json.dumps({"topic_id": topic_id}))
 
     @contextmanager
-    def locked(self, spark: SparkSession, patience: float = 30):
-        """Hold the checkpoint for this Spark driver.
+    def locked(self, spark: SparkSession, patience: float = 30) -> Iterator[None]:
+        """Hold the checkpoint for this Spark driver; a stored one is fetched first and brought up to date at the end.
 
-        The lock belongs to the driver's JVM, because that is what commits: when Python is killed, its JVM may work on
-        for a moment, and a successor must wait for it. Raises CheckpointError after `patience` seconds.
+        Raises CheckpointError where another driver still holds it after `patience` seconds, and for a stored one
+        ServiceUnavailable or DeploymentError where the storage does not serve it.
+        """
+        stored = self._store.held(self.path, patience) if self._store else nullcontext()
+        with self._locked_folder(spark, patience), stored:
+            yield
+
+    def save(self) -> None:
+        """Store what Spark has added to a stored checkpoint's folder. Raises as `CheckpointStore.push` does."""
+        if self._store:
+            self._store.push(self.path)
+
+    @contextmanager
+    def _locked_folder(self, spark: SparkSession, patience: float) -> Iterator[None]:
+        """The lock belongs to the driver's JVM, because that is what commits.
+
+        When Python is killed, its JVM may work on for a moment, and a successor must wait for it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         jvm = spark.sparkContext._jvm
-        file = jvm.java.io.RandomAccessFile(str(self.path / ".lock"), "rw")
+        file = jvm.java.io.RandomAccessFile(str(self.path / LOCK), "rw")
         try:
             self._acquire(file.getChannel(), patience)
             file.setLength(0)
@@ -83,19 +111,21 @@ class Checkpoint:
         deadline = time.monotonic() + patience
         while not _try_lock(channel):
             if time.monotonic() > deadline:
-                holder = (self.path / ".lock").read_text() or "unknown"
+                holder = (self.path / LOCK).read_text() or "unknown"
                 raise CheckpointError(
-                    f"Checkpoint {self.path} is in use by another driver (JVM process {holder}). "
+                    f"Checkpoint {self.place} is in use by another driver (JVM process {holder}). "
                     "Wait for it, or stop it; two drivers on one checkpoint would write each batch twice."
                 )
             time.sleep(0.5)
 
     def remove(self) -> bool:
-        """Delete the folder, at once and whole; False where no stream had claimed it (taking the lock makes it).
+        """Delete it, a folder at once and whole; False where no stream had claimed it (taking the lock makes it).
 
         A run that begins afterwards reads every record anew.
         """
         existed = self._owner.is_file()
+        if self._store:
+            self._store.remove()
         if self.path.exists():
             aside = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-removed-", dir=self.path.parent))
             self.path.rename(aside / self.path.name)

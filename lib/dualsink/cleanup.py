@@ -15,9 +15,9 @@ def remove_all(spark: SparkSession, settings: Settings) -> list[str]:
     The checkpoint goes first and the topic last: killed in between, the next run of the stream brings back from the
     topic what had gone. Raises CheckpointError if a stream runs.
     """
-    checkpoint = Checkpoint(settings.checkpoint_path)
+    checkpoint = Checkpoint.of(settings)
     with checkpoint.locked(spark):
-        removed = [f"checkpoint {checkpoint.path}"] if checkpoint.remove() else []
+        removed = [f"checkpoint {checkpoint.place}"] if checkpoint.remove() else []
     # The folder is new: a stream that began in between keeps what it needs.
     with checkpoint.locked(spark):
         with closing(search.connect(settings)) as client:

@@ -13,7 +13,7 @@ import typer
 
 from dualsink import summary
 from dualsink.errors import DualsinkError, PlatformError, SettingsError
-from dualsink.settings import Settings, params_files, project_root
+from dualsink.settings import Settings, anchored, params_files, project_root
 
 app = typer.Typer(
     help="Application logs from Kafka to OpenSearch and an Iceberg archive, with a proof that both hold the same.",
@@ -99,7 +99,7 @@ def _overrides(here: Path, pairs: list[str]) -> dict[str, str]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise SettingsError(f"-p {name} lacks its value: write -p NAME VALUE.")
-        values[name] = str(here / value) if name in PATHS and value else value
+        values[name] = anchored(value, here) if name in PATHS else value
     return values
 
 

@@ -9,17 +9,18 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyarrow.fs import FileSystem
+from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from dualsink.errors import FilesChanged, ServiceUnavailable, ShapeMismatch
+from dualsink.errors import CheckpointError, FilesChanged, ServiceUnavailable, ShapeMismatch
 
 BUFFERED_BYTES = 64 * 1024 * 1024
 """Arrow bytes that a writer holds before it writes the largest day out."""
@@ -135,11 +136,38 @@ class DataFileWriter:
 
 # -- in the driver -----------------------------------------------------------------------------------
 
+Fence = Callable[[Iterator["Snapshot"]], bool]
+"""Whether a commit may follow the snapshots that it would come after, newest first."""
+_FENCED = "this batch was written already, by another driver with this checkpoint or by a commit whose answer was lost"
 
-def commit(spark: SparkSession, table: str, files: Iterable[DataFile], properties: Mapping[str, str]) -> None:
+
+class _Validator:
+    """A fence as Iceberg's SnapshotAncestryValidator, which is asked anew in every attempt to commit."""
+
+    def __init__(self, fence: Fence):
+        self._fence = fence
+
+    def validate(self, ancestors: Any) -> bool:
+        return self._fence(_snapshots(ancestors))
+
+    def errorMessage(self) -> str:  # noqa: N802 - the name in Java
+        return _FENCED
+
+    class Java:
+        implements: ClassVar = ["org.apache.iceberg.SnapshotAncestryValidator"]
+
+
+def commit(
+    spark: SparkSession,
+    table: str,
+    files: Iterable[DataFile],
+    properties: Mapping[str, str],
+    fence: Fence | None = None,
+) -> None:
     """Add files to a table in one commit, `properties` recorded in its snapshot; no files make a snapshot too.
 
-    Raises ServiceUnavailable where the catalogue refuses the commit or does not answer: then it may have happened.
+    Raises CheckpointError, and adds nothing, where `fence` refuses. Raises ServiceUnavailable where the catalogue
+    refuses the commit or does not answer: then it may have happened.
     """
     handle = load(spark, table)
     append = handle.newAppend()
@@ -147,9 +175,14 @@ def commit(spark: SparkSession, table: str, files: Iterable[DataFile], propertie
         append.appendFile(_described(spark, handle, file))
     for name, value in properties.items():
         append.set(name, value)
+    if fence:
+        ensure_callback_server_started(spark.sparkContext._gateway)
+        append.validateWith(_Validator(fence))
     try:
         append.commit()
     except Py4JJavaError as error:
+        if _FENCED in str(error.java_exception):
+            raise CheckpointError(f"{table}: {_FENCED}. Nothing was added; the next run compares.") from None
         raise ServiceUnavailable(
             f"The commit to {table} was not confirmed ({_first_line(error)}). Whether it happened is found out, and "
             "the batch replayed, by the next run."
@@ -188,16 +221,15 @@ class Snapshot:
 
 def ancestors(spark: SparkSession, table: str) -> Iterator[Snapshot]:
     """The table's snapshots, from the current one back to its oldest ancestor."""
-    found = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(load(spark, table)).iterator()
+    return _snapshots(spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(load(spark, table)))
+
+
+def _snapshots(iterable: Any) -> Iterator[Snapshot]:
+    found = iterable.iterator()
     while found.hasNext():
         snapshot = found.next()
         made_at = datetime.fromtimestamp(snapshot.timestampMillis() / 1000, UTC)
         yield Snapshot(snapshot.snapshotId(), made_at, snapshot.summary())
-
-
-def summaries(spark: SparkSession, table: str) -> Iterator[Mapping[str, str]]:
-    """Summaries of the table's snapshots, from the current one back to its oldest ancestor."""
-    return (snapshot.summary for snapshot in ancestors(spark, table))
 
 
 def day_column(spark: SparkSession, table: str) -> str:

@@ -107,7 +107,7 @@ class Step:
 def tables(spark: SparkSession, settings: Settings) -> list[str]:
     """The tables under maintenance that exist and hold something."""
     known = (settings.archive_table, settings.quarantine_table)
-    return [t for t in known if spark.catalog.tableExists(t) and any(datafiles.summaries(spark, t))]
+    return [t for t in known if spark.catalog.tableExists(t) and any(datafiles.ancestors(spark, t))]
 
 
 def figures(spark: SparkSession, settings: Settings, table: str) -> Figures:

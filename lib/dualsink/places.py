@@ -37,7 +37,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "s3_region": settings.s3_region,
         },
         "index_alias": settings.opensearch_index,
-        "checkpoint": str(settings.checkpoint_path),
+        "checkpoint": settings.checkpoint_url or str(settings.checkpoint_path),
         "credentials": {
             "file": str(credentials_file(settings)) if local else None,
             "s3_access_key_env": settings.s3_access_key_env,

@@ -35,7 +35,7 @@ def redrive(spark: SparkSession, settings: Settings) -> dict[str, Any]:
     What is good now reaches both stores once and is marked as resolved; the rest stays. Doing it twice changes
     nothing. Raises CheckpointError while a stream runs on this table.
     """
-    with Checkpoint(settings.checkpoint_path).locked(spark):
+    with Checkpoint.of(settings).locked(spark):
         waiting = _waiting(spark, settings)
         before = waiting.count()
         good = waiting.where(_parses("value", "key", "kafka_timestamp"))
@@ -106,7 +106,7 @@ def replay(spark: SparkSession, settings: Settings, start: str, end: str) -> dic
     or offsets by partition (`0:1200,3:900`); `end` is exclusive. Only what the stream has read already is replayed,
     the rest is its own to write. Raises SettingsError for an unusable bound, CheckpointError while a stream runs.
     """
-    checkpoint = Checkpoint(settings.checkpoint_path)
+    checkpoint = Checkpoint.of(settings)
     with checkpoint.locked(spark):
         bounds = _bounds(settings, checkpoint, start, end)
         count = sum(bounds.end[p] - bounds.first[p] for p in bounds.end)
@@ -181,7 +181,7 @@ def repair(spark: SparkSession, settings: Settings) -> dict[str, Any]:
     deleted. Raises LedgerMismatch, and changes nothing, while the archive itself lacks records that Kafka has:
     then `replay` comes first, because the archive is no measure yet.
     """
-    with Checkpoint(settings.checkpoint_path).locked(spark):
+    with Checkpoint.of(settings).locked(spark):
         book = ledger.take(spark, settings, named=False)
         if not all(line.holds for line in book.partitions):
             raise LedgerMismatch("The archive itself differs from Kafka; run `replay` first. Nothing was changed.")

@@ -22,7 +22,7 @@ from dualsink.local import java
 from dualsink.local.servers import LocalServers, export_credentials
 from dualsink.offspring import Offspring
 from dualsink.results import Stage
-from dualsink.settings import Settings, project_root
+from dualsink.settings import Settings, anchored, project_root
 
 PATHS = ("data_dir", "runs_dir", "input_path", "checkpoint_dir", "opensearch_ca_file", "legal_holds")
 """Parameters that name a file or folder."""
@@ -86,7 +86,7 @@ def all_notebooks() -> list[Path]:
 
 def absolute(settings: Settings) -> Settings:
     """The same settings with absolute folders and files: a notebook runs in a folder of its own."""
-    places = {name: str(Path(value).resolve()) for name in PATHS if (value := getattr(settings, name))}
+    places = {name: anchored(getattr(settings, name), Path.cwd()) for name in PATHS}
     places |= {"data_dir": str(settings.data_path), "runs_dir": str(settings.runs_path)}
     return settings.model_copy(update=places)
 

@@ -1,13 +1,16 @@
 """The archive's storage, asked directly."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pyarrow.fs import S3FileSystem
 
+from dualsink.errors import DeploymentError, ServiceUnavailable
 from dualsink.settings import Settings
 
 
@@ -26,6 +29,19 @@ def client(settings: Settings, config: Config | None = None) -> Any:
 def code(error: ClientError) -> str:
     """S3's word for what went wrong, such as `AccessDenied`."""
     return error.response["Error"]["Code"]
+
+
+@contextmanager
+def answering(place: str) -> Iterator[None]:
+    """Tell of a storage that is silent (ServiceUnavailable) or refuses (DeploymentError) what is done at a place."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise ServiceUnavailable(f"The storage failed at {place}: {error}") from None
+        raise DeploymentError(f"The storage refused {place}: {error}") from None
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"The storage did not answer for {place}: {error}") from None
 
 
 def storage(settings: Settings) -> S3FileSystem:

@@ -8,6 +8,7 @@ unknown names. Secrets are never parameters: a parameter names the environment v
 import ast
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,9 +28,9 @@ def _blank_is_today(value: Any) -> Any:
     return datetime.now(UTC).date() if value in ("", None) else value
 
 
-def _folder(value: str) -> str:
-    if "://" in value:
-        raise ValueError("Checkpoints lie in a folder of a local or mounted file system, not in object storage")
+def _folder_or_s3(value: str) -> str:
+    if is_url(value) and not re.fullmatch(r"s3://[^/]+/.+", value):
+        raise ValueError("A checkpoint lies in a folder, or in object storage as s3://bucket/folder")
     return value
 
 
@@ -127,7 +128,7 @@ class Settings(BaseModel):
     retry_deadline_seconds: float = Field(300, gt=0)
     retry_cap_seconds: float = Field(60, gt=0)
     max_refused_share: float = Field(0.05, ge=0, le=1)
-    checkpoint_dir: Annotated[str, AfterValidator(_folder)] = ""
+    checkpoint_dir: Annotated[str, AfterValidator(_folder_or_s3)] = ""
     metrics_port: int = Field(0, ge=0, le=65535)
     spark_master: str = "local[2]"
     spark_driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "2g"
@@ -196,9 +197,15 @@ class Settings(BaseModel):
 
     @property
     def checkpoint_path(self) -> Path:
-        """One checkpoint per environment, topic and table."""
-        name = f"{self.kafka_topic}--{self.database_name}.{self.iceberg_table}"
-        return Path(self.checkpoint_dir).resolve() if self.checkpoint_dir else self.data_path / "checkpoints" / name
+        """The folder where Spark has its checkpoint: one per environment, topic and table. Absolute."""
+        if self.checkpoint_dir and not self.checkpoint_url:
+            return Path(self.checkpoint_dir).resolve()
+        return self.data_path / "checkpoints" / f"{self.kafka_topic}--{self.database_name}.{self.iceberg_table}"
+
+    @property
+    def checkpoint_url(self) -> str:
+        """`s3://…` of a checkpoint that is kept in object storage, else empty."""
+        return self.checkpoint_dir if is_url(self.checkpoint_dir) else ""
 
     @property
     def archive_table(self) -> str:
@@ -248,6 +255,16 @@ class Settings(BaseModel):
     def parameters(self) -> dict[str, Any]:
         """All values as plain YAML and JSON types, fit for papermill and for `report.json`."""
         return self.model_dump(mode="json")
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is no path of a file system."""
+    return "://" in place
+
+
+def anchored(place: str, folder: Path) -> str:
+    """A path as an absolute one, seen from `folder`; a URL, or nothing, stays as it is."""
+    return str((folder / place).resolve()) if place and not is_url(place) else place
 
 
 def project_root(start: Path | None = None) -> Path:

@@ -36,7 +36,7 @@ def run(spark: SparkSession, settings: Settings, report: Report = lambda batch, 
     where they have another shape; CheckpointError, ServiceUnavailable, DeploymentError or MappingRefused, after which
     the next run replays the batch.
     """
-    checkpoint = Checkpoint(settings.checkpoint_path)
+    checkpoint = Checkpoint.of(settings)
     with checkpoint.locked(spark):
         checkpoint.check(_topic_id(settings))
         _evolve(spark, settings)
@@ -100,6 +100,7 @@ def _run_query(
 
     def process(records: DataFrame, batch_id: int) -> None:
         try:
+            checkpoint.save()
             totals.add(sink.write(records, checkpoint.query_id, batch_id))
         except Exception as error:
             totals.fail(batch_id, failures.explained(error, settings))
@@ -117,8 +118,8 @@ def _run_query(
 
 
 def _start(spark, settings: Settings, checkpoint: Checkpoint, process, seconds: float | None) -> StreamingQuery:
-    writer = read(spark, settings).writeStream.foreachBatch(process)
-    writer = writer.option("checkpointLocation", str(checkpoint.path)).queryName(f"dualsink {settings.kafka_topic}")
+    writer = read(spark, settings).writeStream.foreachBatch(process).queryName(f"dualsink {settings.kafka_topic}")
+    writer = writer.option("checkpointLocation", f"file://{checkpoint.path}")
     if seconds is None:
         return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{settings.trigger_seconds} seconds").start()

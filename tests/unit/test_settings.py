@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dualsink.errors import SettingsError
-from dualsink.settings import Settings, params_files, project_root, read_params
+from dualsink.settings import Settings, anchored, params_files, project_root, read_params
 
 
 def write(file: Path, text: str) -> Path:
@@ -207,7 +207,20 @@ def test_a_secret_comes_from_the_variable_that_the_parameter_names(monkeypatch):
     assert Settings.from_values({"s3_access_key_env": "ABSENT_KEY"}).secret("s3_access_key_env") is None
 
 
-@pytest.mark.parametrize("place", ["s3a://bucket/checkpoint", "file:///tmp/checkpoint"])
-def test_a_checkpoint_in_object_storage_is_refused_instead_of_becoming_a_local_folder(place):
-    with pytest.raises(SettingsError, match="checkpoint_dir: .*not in object storage"):
+@pytest.mark.parametrize("place", ["s3a://bucket/checkpoint", "file:///tmp/checkpoint", "s3://bucket", "s3://bucket/"])
+def test_a_checkpoint_at_an_unknown_kind_of_place_is_refused_instead_of_becoming_a_local_folder(place):
+    with pytest.raises(SettingsError, match="checkpoint_dir: .*as s3://bucket/folder"):
         Settings.from_values({"checkpoint_dir": place})
+
+
+def test_a_checkpoint_in_object_storage_is_at_work_in_a_folder_of_the_data():
+    settings = Settings.from_values({"checkpoint_dir": "s3://bucket/checkpoint"})
+    assert settings.checkpoint_url == "s3://bucket/checkpoint"
+    assert settings.checkpoint_path == Settings().checkpoint_path
+    assert Settings.from_values({"checkpoint_dir": "here"}).checkpoint_url == ""
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/checkpoint", ""])
+def test_a_place_that_is_no_path_is_not_made_one(place, tmp_path):
+    assert anchored(place, tmp_path) == place
+    assert anchored("here", tmp_path) == str(tmp_path / "here")

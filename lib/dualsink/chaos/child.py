@@ -100,6 +100,16 @@ class Driver:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
+    def freeze(self) -> None:
+        """Stop all of its processes where they are, as a machine that sleeps or swaps does."""
+        for process in self.family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let frozen processes go on."""
+        for process in self.family():
+            process.resume()
+
     def kill_python_only(self) -> None:
         """SIGKILL for the driver alone: its JVM has to notice by itself."""
         self._process.kill()

@@ -1,17 +1,19 @@
 """What the pipeline remembers, lost or turned back; another driver; maintenance of the table while it streams."""
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from dualsink import archive, kafka
-from dualsink.chaos.driver import PAUSE
+from dualsink import archive, kafka, lease
+from dualsink.chaos.driver import KILL, PAUSE
 from dualsink.chaos.world import BATCH, FAULT, Scenario, Trial, wait_until
 from dualsink.checkpoint import Checkpoint
 
 _MORE, _SMALL_BATCH = 300, 400
+_PAST_LEASE = 3 * lease.SECONDS
 
 
 def topic_recreated(trial: Trial) -> None:
@@ -71,6 +73,41 @@ def two_drivers(trial: Trial) -> None:
     first.go()
     trial.recovered(first.end())
     _expect_rows(trial, trial.events)
+
+
+def driver_frozen(trial: Trial) -> None:
+    """Its lease ends, another one takes the checkpoint over and finishes; awake again, the first can add nothing."""
+    _store_checkpoint(trial)
+    trial.produce()
+    first = trial.start(fault=PAUSE, batch=1)
+    first.await_file("paused")
+    first.freeze()
+    first.go()
+    second = trial.run(patience=_PAST_LEASE, **_elsewhere(trial))
+    trial.expect(second.status == 0, f"the second should take over and end well, not: {second}")
+    first.thaw()
+    trial.broken(first.end(), "was written already")
+    trial.recover()
+    _expect_rows(trial, trial.events)
+
+
+def machine_lost(trial: Trial) -> None:
+    """Another one goes on from the stored checkpoint, once the lease has ended."""
+    _store_checkpoint(trial)
+    trial.produce()
+    trial.broken(trial.run(fault=KILL, batch=1), -signal.SIGKILL)
+    trial.recover(patience=_PAST_LEASE, **_elsewhere(trial))
+    _expect_rows(trial, trial.events)
+
+
+def _store_checkpoint(trial: Trial) -> None:
+    place = f"s3://{trial.settings.s3_bucket}/checkpoints/{trial.settings.iceberg_table}"
+    trial.settings = trial.settings.model_copy(update={"checkpoint_dir": place})
+
+
+def _elsewhere(trial: Trial) -> dict[str, str]:
+    """Parameters of a driver on another machine, which has none of the first one's files."""
+    return {"data_dir": str(trial.folder / "elsewhere")}
 
 
 def maintenance(trial: Trial) -> None:
@@ -137,6 +174,10 @@ SCENARIOS = [
     Scenario("checkpoint-rolled-back", "checkpoint rolled back by a batch", checkpoint_rolled_back),
     Scenario("metadata-removed", "the checkpoint's `metadata` removed", metadata_removed),
     Scenario("two-drivers", "two drivers on one checkpoint", two_drivers),
+    Scenario(
+        "driver-frozen", "driver frozen past its lease of a stored checkpoint, while another finishes", driver_frozen
+    ),
+    Scenario("machine-lost", "machine lost with the driver; the checkpoint is in object storage", machine_lost),
     Scenario(
         "maintenance", "compaction and snapshot expiry while streaming, then a replay without marker", maintenance
     ),
