@@ -82,6 +82,9 @@ def template_body(settings: Settings, shards: int | None = None) -> dict[str, An
                 "codec": settings.opensearch_codec,
                 "analysis": ANALYSIS,
                 "refresh_interval": settings.opensearch_refresh_interval,
+                # A `create` asks each segment for its id: merges that are held up cost more than they take
+                # (docs/decisions/index-design.md).
+                "merge": {"scheduler": {"auto_throttle": "false"}},
             },
             "mappings": MAPPING,
             "aliases": {settings.opensearch_index: {}},
