@@ -22,7 +22,7 @@ def bench(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("bench") / "bench.json"
-    bench("run", "--events=4000", "--batch=800", "--rounds=1", f"--output={file}")
+    bench("run", "--events=4000", "--batch=400", "--rounds=1", f"--output={file}")
     return file
 
 
