@@ -258,6 +258,7 @@ def _times() -> list[Case]:
         "five digits of year": "12026-11-23T10:00:00Z", "Arabic digits": "٢٠٢٦-11-23T10:00:00Z",
         "fullwidth digits": "２０２６-11-23T10:00:00Z", "newline inside": "2026-11-23\n10:00:00Z", "hex": "0x5f5e100",
         "infinity": "inf", "two signs": "--1", "NUL at the end": T + "\x00",
+        "colon before the fraction": "2026-11-23T10:00:00:123456Z",
     }  # fmt: skip
     beyond = {
         "minus one": -1, "minus one as text": "-1", "1969": "1969-12-31T23:59:59.999999Z",

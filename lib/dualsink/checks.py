@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import requests
 from botocore.config import Config
@@ -99,5 +100,7 @@ def _nessie(settings: Settings) -> str:
 
 def _s3(settings: Settings) -> str:
     config = Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"})
-    s3.client(settings, config).head_bucket(Bucket=settings.s3_bucket)
-    return f"bucket {settings.s3_bucket} at {settings.s3_endpoint}"
+    buckets = dict.fromkeys([settings.s3_bucket, urlsplit(settings.checkpoint_url).netloc or settings.s3_bucket])
+    for bucket in buckets:
+        s3.client(settings, config).head_bucket(Bucket=bucket)
+    return f"bucket {', '.join(buckets)} at {settings.s3_endpoint}"

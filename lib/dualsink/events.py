@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 from dualsink.shapes import Draft, Number, Reason, Refused, Time, dump_json, ids_in_text, keep, read_json, recognise
 from dualsink.shapes import type_name as _type_name
@@ -72,78 +72,79 @@ def parse(value: bytes | None, key: bytes | None, kafka_timestamp: int) -> Event
 
 # -- the fast path: the seed's shape ---------------------------------------------------------------
 
-_CANONICAL = frozenset(Event._fields) - {"attributes"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A flat record of known names and strings, its fields in the order of an Event's."""
+
+    log_id: str = None
+    timestamp: str
+    level: str = None
+    service: str
+    host: str = None
+    message: str
+    stack_trace: str = None
+    trace_id: str = None
+    span_id: str = None
+
+
+_read_plain = msgspec.json.Decoder(_Plain).decode
+_texts_of = msgspec.structs.astuple
+_FIELDS = len(_Plain.__struct_fields__)
+
+
 def _fast_event(value: bytes | None, kafka_timestamp: int) -> Event | None:
     """The event of a flat record of known names and full strings; None where anything needs a closer look."""
     try:
-        fields = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
+        texts = _texts_of(_read_plain(value or b""))
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if type(fields) is dict and fields.keys() <= _CANONICAL and _is_plain(fields, value):
-        return _canonical_event(fields, value, kafka_timestamp)
-    return None
-
-
-def _is_plain(fields: dict[str, Any], value: bytes) -> bool:
-    """Whether all values are strings, none is empty, and no key stands twice.
-
-    The count of quotes proves the latter, see `shapes.read_json`.
-    """
-    texts = fields.values()
-    if set(map(type, texts)) != _ONLY_STRINGS or "" in texts:
-        return False
-    quotes = 4 * len(fields)
-    if b"\\" in value:
-        if b"\\u0022" in value:
-            return False
-        quotes += sum(text.count('"') for text in texts)
-    return quotes == value.count(b'"')
-
-
-_ONLY_STRINGS = {str}
-
-
-def _canonical_event(fields: dict[str, str], value: bytes, kafka_timestamp: int) -> Event | None:
-    get = fields.get
-    message, service, name, time = get("message"), get("service"), get("level"), get("timestamp")
+    if "" in texts or not _has_each_key_once(texts, value):
+        return None
+    log_id, time, name, service, host, message, stack_trace, trace_id, span_id = texts
     level, micros = _PLAIN_LEVELS.get(name), _canonical_time(time)
-    if not (message and service and level) or micros is None or 0 <= kafka_timestamp < micros - DAY:
+    if level is None or micros is None or 0 <= kafka_timestamp < micros - DAY:
         return None
-    if len(value) > MAX_FIELD and _has_long(fields):
+    if len(value) > MAX_FIELD and any(text and len(text) > MAX_FIELD for text in (log_id, service, host, *texts[-2:])):
         return None
-    trace_id, span_id = get("trace_id"), get("span_id")
     if "race" in message and not (trace_id and span_id):
         return None
     verbatim = name == level and time[-1] == "Z" and value[-1:] == b"}" and b"\n" not in value
     return (VerbatimEvent if verbatim else Event)(
-        get("log_id"), micros, level, service, get("host"), message, get("stack_trace"), trace_id, span_id, None
+        log_id, micros, level, service, host, message, stack_trace, trace_id, span_id, None
     )
 
 
-def _canonical_time(text: str | None) -> int | None:
+def _has_each_key_once(texts: tuple[str | None, ...], value: bytes) -> bool:
+    """Whether no key stands twice, and none with null: the count of quotes proves it, see `shapes.read_json`."""
+    quotes = 4 * (_FIELDS - texts.count(None))
+    if b"\\" in value:
+        if b"\\u0022" in value:
+            return False
+        quotes += sum(text.count('"') for text in texts if text)
+    return quotes == value.count(b'"')
+
+
+def _canonical_time(text: str) -> int | None:
     """Microseconds of `2026-11-23T22:15:01`, with 0, 3 or 6 digits of fraction, in UTC; None for any other form."""
-    if text is None or text[4:17:3] != "--T::":
+    if text[4:20:3] not in _SEPARATORS:
         return None
     local = text[:-1] if text[-1] == "Z" else text.removesuffix("+00:00")
     if len(local) not in _CANONICAL_LENGTHS:
         return None
     try:
-        micros = (datetime.fromisoformat(local) - _NAIVE_EPOCH) // _MICROSECOND
+        since = datetime.fromisoformat(local) - _NAIVE_EPOCH
     except (ValueError, TypeError):  # no such date, or another offset inside
         return None
-    return micros if micros >= 0 else None
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds if since.days >= 0 else None
 
 
+# Every third character, from the year's end to what follows the second; `fromisoformat` would take a colon there too.
+_SEPARATORS = ("--T::.", "--T::Z", "--T::+", "--T::")
 _CANONICAL_LENGTHS = (26, 23, 19)
-
-
-def _has_long(fields: dict[str, Any]) -> bool:
-    return any(len(fields.get(name) or "") > MAX_FIELD for name in _LIMITED)
 
 
 # -- the general path ------------------------------------------------------------------------------
