@@ -76,6 +76,7 @@ class Lease:
                 )
             time.sleep(0.5)
         if self._put(IfNoneMatch="*"):
+            self._release()
             raise PlatformError(
                 f"The storage of {self._place} overwrites an object in spite of `If-None-Match`, so nothing keeps two "
                 "drivers apart there: put the checkpoint on a volume."
