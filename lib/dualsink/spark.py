@@ -35,8 +35,7 @@ def spark_session(
     `java_options` on top; with `record_classes` it makes the archive that later ones start faster from, where there is
     none. Raises PlatformError when no fitting Java or no jar can be had, SettingsError for keys out of reach.
     """
-    # A failed batch is told of once, by the suite: py4j would print its traceback as well.
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    _silence_py4j()
     # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
     with interrupts.noted():
         if LENT in os.environ:
@@ -44,6 +43,16 @@ def spark_session(
         _prepare_environment(settings)
         configuration = {"spark.app.name": name, **_configuration(settings, java_options, record_classes)}
         return SparkSession.builder.config(map=configuration).getOrCreate()
+
+
+def _silence_py4j() -> None:
+    """A failed batch is told of once, by the suite: py4j would print its traceback too, in part as the root logger."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(_is_not_py4js)
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts
 
 
 class _Lent(SparkContext):
