@@ -102,5 +102,6 @@ def _s3(settings: Settings) -> str:
     config = Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"})
     buckets = dict.fromkeys([settings.s3_bucket, urlsplit(settings.checkpoint_url).netloc or settings.s3_bucket])
     for bucket in buckets:
-        s3.client(settings, config).head_bucket(Bucket=bucket)
+        with s3.answering(f"bucket {bucket}"):
+            s3.client(settings, config).head_bucket(Bucket=bucket)
     return f"bucket {', '.join(buckets)} at {settings.s3_endpoint}"

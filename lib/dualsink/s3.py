@@ -41,7 +41,7 @@ def answering(place: str) -> Iterator[None]:
             raise ServiceUnavailable(f"The storage failed at {place}: {error}") from None
         raise DeploymentError(f"The storage refused {place}: {error}") from None
     except BotoCoreError as error:
-        raise ServiceUnavailable(f"The storage did not answer for {place}: {error}") from None
+        raise ServiceUnavailable(f"The storage could not be asked for {place}: {error}") from None
 
 
 def storage(settings: Settings) -> S3FileSystem:
