@@ -28,7 +28,7 @@ from dualsink.settings import Settings
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 COLD_BATCHES = 2
-"""Batches in which the JVMs still compile: the second one still takes a tenth more CPU than those after it."""
+"""Batches in which the JVMs still compile."""
 SHARES = {"tutorial": 0.4}
 
 

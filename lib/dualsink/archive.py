@@ -103,7 +103,7 @@ class ReplayGuard:
         touched = any(r.first <= self._suspect.get(r.name, -1) for r in ranges)
         return with_held(records, self._settings, ranges) if touched else records
 
-    def seal(self, query_id: str, batch_id: int) -> "Seal":
+    def seal(self, query_id: str, batch_id: int) -> Seal:
         """How the commits of a batch are to be marked and fenced, once it was `checked`."""
         return Seal(lambda ranges: self._marker(Batch(query_id, batch_id, ranges)), self._fence(query_id, batch_id))
 

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import requests
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from opensearchpy.exceptions import OpenSearchException
 from pyspark.sql import SparkSession
 
@@ -74,7 +73,7 @@ def _bucket_rules(settings: Settings) -> dict[str, str]:
 def _try(name: str, attempt: Callable[[], str]) -> Check:
     try:
         return Check(name, True, attempt())
-    except (DualsinkError, OpenSearchException, requests.RequestException, BotoCoreError, ClientError) as error:
+    except (DualsinkError, OpenSearchException, requests.RequestException) as error:
         return Check(name, False, f"{type(error).__name__}: {error}")
 
 
