@@ -2,49 +2,36 @@
 # One command for everything: makes the Python environment once, then runs the pipeline (or what is asked for).
 set -euo pipefail
 
+LEAST_FREE_MB=2000
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
 usage() {
     cat <<'EOF'
-usage: ./run_all.sh [command] [options]
+usage: ./run_all.sh [COMMAND] [OPTIONS]
+
+Without a command it runs the notebooks: it starts the servers, runs 01 to 05, shows the ledger, stops the servers.
+`./run_all.sh COMMAND --help` shows what a command does and its options; each takes --env NAME|PATH and -p NAME VALUE.
 
 commands
-  run       start the servers, run the notebooks, show the ledger (the default)
-  test      run the test suite; further arguments go to pytest
-  bench     measure: `bench run` against raw _bulk, the usual code and Kafka Connect; `bench explorer`, `bench freshness`,
-            `bench flat`; each with --help
-  lab       servers and JupyterLab on 127.0.0.1; Ctrl-C stops both
-  explore   servers and the log explorer, a page on 127.0.0.1
-  up, down, status, clean
-            start, stop, show the local servers; delete their data
-  setup, produce, stream, query, validate
-            one stage without its notebook
-  redrive, replay, repair, retention
-            mend the stores, delete old days
-  rehydrate put a range of the archive back into OpenSearch for some days, and prove it
-  maintain  compact the archive, expire its snapshots; --dry-run says what and why
-  cost      a table and a picture of what a year of events costs, hot and cold
-  retire    delete days past archive_years that no legal hold keeps; --dry-run likewise
-  audit     what the archive held at a time: `audit --at 2026-11-23T10:00`; what has gone since, and why
-  alerts, watch, dashboards
-            evaluate alert rules once or again and again; print saved objects for OpenSearch Dashboards
-  jars      print the jars that spark-submit needs, for deploy/log_dual_sink.py
-
-options of run
-  --env NAME|PATH    environment: local (default), ci, demo, openlakes, or a params file
-  -p NAME VALUE      set one parameter; repeatable
-  --stages 01,03     only these stages; without it 01 to 05, the others only when named
-  --run-id ID        name of the folder in runs/
-  --keep-servers     leave the servers running afterwards
-  --with trino       start Trino too, for SQL on the archive; also of `up` and `lab`; wants a JDK 24 or newer
-`./run_all.sh COMMAND --help` shows the options of the others.
+  run, lab, explore                   the notebooks, JupyterLab, the log explorer
+  up, down, status, clean             the local servers
+  setup, produce, stream, query, validate   one stage without its notebook
+  redrive, replay, repair, rescue      mend the stores
+  acknowledge                         answer for records that are lost
+  rehydrate                           bring days of the archive back
+  retention, maintain, retire, audit   days and files over the years
+  cost, alerts, watch, dashboards     look after it
+  params, doctor, jars                parameters, this machine, jars for spark-submit
+  parse, formats                      what lines of logs become, and the formats that are known
+  chaos, bench                        break it, measure it
+  supply                              lock files with hashes, bill of materials, known vulnerabilities
+  test                                the test suite; arguments go to pytest
 
 examples
   ./run_all.sh
   ./run_all.sh -p num_log_events 5000 -p malformed_share 0.05 --keep-servers
   ./run_all.sh --env demo
-  ./run_all.sh --with trino
-  ./run_all.sh status --json
+  ./run_all.sh --secure                TLS, users and rights on every server
   ./run_all.sh test tests/unit
 EOF
 }
@@ -54,11 +41,9 @@ main() {
     -h | --help | help) usage ;;
     test)
         shift
-        run_module pytest "$@"
-        ;;
-    bench)
-        shift
-        run_module bench "$@"
+        use_python
+        cd "$here"
+        exec "$python" -m pytest "$@"
         ;;
     "" | -*)
         use_python
@@ -71,12 +56,6 @@ main() {
     esac
 }
 
-run_module() {
-    use_python
-    cd "$here"
-    exec "$python" -m "$@"
-}
-
 # Sets `python` to an interpreter that has this checkout installed.
 use_python() {
     local active
@@ -85,7 +64,10 @@ use_python() {
         python="$active/bin/python"
         fits "$python" || fail "The active environment $active has $(version_of "$python"), dualsink needs Python 3.11 to 3.13." \
             "Leave it (deactivate), or activate one that fits."
-        is_installed || install
+        if ! is_installed; then
+            check_room "$active"
+            install
+        fi
     else
         use_own_environment
     fi
@@ -109,6 +91,7 @@ use_own_environment() {
     if [ ! -e "$own" ]; then
         local base
         base=$(find_python)
+        python=$base check_room "$here"
         mkdir "$own"
         : >"$own/.unfinished"
         "$base" -m venv "$own"
@@ -171,20 +154,55 @@ pins() {
     "$python" -I -c '
 import hashlib, sys
 print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:])).hexdigest()[:16])
-' "$here/pyproject.toml" "$here/constraints.txt"
+' "$here/pyproject.toml" "$here/requirements.lock"
 }
 
 install() {
-    local log
-    log="$(prefix)/dualsink-install.log"
-    echo "Making the environment (about 1-3 minutes, once)..." >&2
+    local place log
+    place=$(prefix)
+    log="$place/dualsink-install.log"
+    echo "Making the environment in $place (1.8 GB, about 1-3 minutes, once)." >&2
+    echo "The first run then fetches jars into the user's cache (0.9 GB); servers and Spark take 5 GB of memory." >&2
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null 2>&1 || true
-    if ! (cd "$here" && "$python" -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[test]') \
-        >"$log" 2>&1 </dev/null; then
+    if ! (cd "$here" && pip --require-hashes -r requirements.lock && pip --no-deps -e .) \
+        2>&1 </dev/null | progress 3>"$log"; then
         tail -n 25 "$log" >&2
         fail "The environment could not be made." "The whole output: $log"
     fi
     pins >"$(prefix)/.dualsink-pins"
+}
+
+pip() {
+    "$python" -m pip install --disable-pip-version-check --no-input "$@"
+}
+
+# Fails in one line where a folder takes no files, or too few for an environment that is not there yet.
+check_room() {
+    [ -w "$1" ] || fail "The environment cannot be made: $1 is read-only. Put this checkout where you may write."
+    [ -w "$here" ] || fail "dualsink cannot be installed from $here: it is read-only. Put this checkout where you may write."
+    local free
+    free=$("$python" -I -c 'import shutil, sys; print(shutil.disk_usage(sys.argv[1]).free // 10**6)' "$1" || true)
+    [ -x "$1/bin/papermill" ] || [ "${free:-$LEAST_FREE_MB}" -ge "$LEAST_FREE_MB" ] ||
+        fail "The environment needs $LEAST_FREE_MB MB of free disk, $1 has $free MB. Make room, or move this checkout."
+}
+
+# Keeps all that pip says (descriptor 3) and shows what takes long: large files, the end, and how long silence lasts.
+progress() {
+    local line beat=()
+    [ "${BASH_VERSINFO[0]}" -lt 4 ] || beat=(-t 10) # an older one cannot tell silence from the end
+    while true; do
+        if IFS= read -r ${beat[@]+"${beat[@]}"} line; then
+            printf '%s\n' "$line" >&3
+            case "$line" in
+            *[0-9][0-9].[0-9]" MB)"* | *"Building wheel"*) printf '  %s\n' "${line#"${line%%[! ]*}"}" >&2 ;;
+            "Installing collected"*) printf '  Unpacking and installing\n' >&2 ;;
+            esac
+        elif [ $? -gt 128 ]; then
+            printf '  ... %s s so far\n' "$SECONDS" >&2
+        else
+            return 0
+        fi
+    done
 }
 
 prefix() {

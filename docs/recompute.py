@@ -17,15 +17,18 @@ import pyarrow as pa
 import xxhash
 from pyiceberg.table import StaticTable
 
-COLUMNS = ["topic", "partition", "offset", "kafka_timestamp", "log_id", "timestamp", "level", "service", "host"]
-COLUMNS += ["message", "stack_trace", "trace_id", "span_id", "attributes"]
+COLUMNS = ["topic", "topic_id", "partition", "offset", "position", "positions", "kafka_timestamp"]
+COLUMNS += ["log_id", "timestamp", "level", "service", "host", "message", "stack_trace", "trace_id", "span_id"]
+COLUMNS += ["attributes"]
+DIGEST_VERSION = 2
 SEED = 42
 
 
 def row_hash(values, kinds):
-    """One row's hash: each value hashed with the hash before it as its seed, a null passed over."""
+    """One row's hash: of each column 1 for null or 0, then its value, with the hash before it as the seed."""
     chain = SEED
     for value, kind in zip(values, kinds, strict=True):
+        chain = xxhash.xxh64_intdigest(struct.pack("<i", value is None), chain)
         if value is not None:
             chain = xxhash.xxh64_intdigest(as_bytes(value, kind), chain)
     return chain
@@ -51,12 +54,12 @@ def day_of(microseconds):
 def recompute(table):
     """Events and digest of every event day of a table."""
     days = defaultdict(lambda: [0, 0])
-    names = [name for name in COLUMNS if name in table.schema().column_names]
-    for batch in table.scan(selected_fields=tuple(names)).to_arrow_batch_reader():
-        columns = [numbers(batch[name]) for name in names]
+    known = [name for name in COLUMNS if name in table.schema().column_names]
+    for batch in table.scan(selected_fields=tuple(known)).to_arrow_batch_reader():
+        columns = [numbers(batch[name]) if name in known else pa.nulls(len(batch)) for name in COLUMNS]
         kinds = [column.type for column in columns]
         for row in zip(*(column.to_pylist() for column in columns), strict=True):
-            day = days[day_of(row[names.index("timestamp")])]
+            day = days[day_of(row[COLUMNS.index("timestamp")])]
             day[0] += 1
             day[1] += signed(xxhash.xxh64_intdigest(struct.pack("<Q", row_hash(row, kinds)), SEED))
     return {day: (events, str(digest)) for day, (events, digest) in days.items()}
@@ -71,6 +74,8 @@ def main(file):
     """Compare an audit with the table that it names; returns whether all days are equal."""
     with open(file, encoding="utf-8") as opened:
         audit = json.load(opened)["result"]
+    if audit["digest_version"] != DIGEST_VERSION:
+        sys.exit(f"This script computes digests of version {DIGEST_VERSION}, not {audit['digest_version']}.")
     found = recompute(StaticTable.from_metadata(audit["origin"]["metadata_location"], audit["storage"]))
     told = {day["day"]: (day["events"], day["digest"]) for day in audit["days"]}
     for day in sorted(found.keys() | told.keys()):

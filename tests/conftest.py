@@ -1,14 +1,32 @@
 """Real servers and one Spark session for the whole test session; a pipeline of its own for every test."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from dualsink.local.servers import LocalServers, export_credentials, free_settings
+from dualsink import invocation
 from dualsink.settings import Settings
-from dualsink.spark import spark_session
+from dualsink.spark.session import spark_session
+from dualsink_workbench.servers import credentials
+from dualsink_workbench.servers.stack import LocalServers, free_settings
+
+# A JVM of the tests lives for minutes: its thorough compiler would cost more than it gives back, and so would the
+# compiler of Spark's plans for a dozen rows. With the quick compiler alone Java reserves 48 MB for compiled code, which
+# Spark fills in minutes, and then goes on sweeping it. The main job runs with everything as users have it.
+os.environ.setdefault(
+    "SPARK_SUBMIT_OPTS",
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m "
+    "-Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN",
+)
+
+
+@pytest.fixture(autouse=True)
+def choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds the environment that another one chose in its messages."""
+    monkeypatch.setattr(invocation, "_chosen", "")
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +36,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServers]:
     settings = Settings.from_values({"environment": "test", **free_settings(Settings(), folder)})
     local = LocalServers(settings)
     started = local.up()
-    export_credentials(settings)
+    credentials.export(settings)
     yield local
     local.down(started)
 

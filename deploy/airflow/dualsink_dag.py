@@ -1,7 +1,7 @@
 """The five notebooks as a DAG for Airflow 3 with the papermill provider; every parameter is a string.
 
-The worker needs the package `dualsink`, the notebooks in NOTEBOOKS, a STATE folder that outlives its tasks, and the
-stores' keys in its environment. See docs/deploy.md.
+The worker needs the package `dualsink`, the notebooks in NOTEBOOKS, a STATE folder that outlives its tasks, the params
+file PARAMS (params.yaml beside this file) and the stores' keys in its environment. See docs/deploy.md.
 """
 
 from airflow.providers.papermill.operators.papermill import PapermillOperator
@@ -10,13 +10,11 @@ from airflow.sdk import DAG, chain
 STAGES = ("01_setup", "02_produce", "03_stream", "04_query", "05_validate")
 NOTEBOOKS = "/opt/airflow/notebooks"
 STATE = "/var/lib/dualsink"
+PARAMS = "/opt/airflow/params.yaml"
 PARAMETERS = {
     "execution_date": "{{ dag_run.run_after.strftime('%Y-%m-%d') }}",
-    "environment": "openlakes",
+    "params_file": PARAMS,
     "run_id": "{{ run_id | replace(':', '-') | replace('+', '_') }}",
-    "servers": "external",
-    "data_dir": STATE,
-    "runs_dir": STATE + "/runs",
     "enable_validation": "True",
     "enable_cleanup": "False",
     "kafka_bootstrap_servers": "infrastructure-kafka:9092",
@@ -26,16 +24,8 @@ PARAMETERS = {
     "opensearch_index": "application-logs",
     "database_name": "demo",
     "iceberg_table": "application_logs_archive",
-    "nessie_uri": "http://infrastructure-nessie:19120/api/v2",
-    "warehouse": "s3://openlakes/warehouse",
-    "s3_endpoint": "http://infrastructure-minio:9000",
-    "s3_access_key_env": "AWS_ACCESS_KEY_ID",
-    "s3_secret_key_env": "AWS_SECRET_ACCESS_KEY",
     "num_log_events": "200",
-    "malformed_share": "0.0",
-    "streaming_mode": "available_now",
     "streaming_duration_seconds": "25",
-    "spark_master": "local[2]",
 }
 
 # One run at a time: a checkpoint belongs to one driver.

@@ -1,4 +1,4 @@
-from dualsink.cli import main
+from dualsink.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,9 +1,11 @@
-"""One exception type per kind of failure a caller can act on.
+"""Errors: one exception type per failure to act on.
 
 Every message says what was wrong, where, and what to do; the command line prints it as it is.
 """
 
 import re
+
+from dualsink import invocation
 
 
 class DualsinkError(Exception):
@@ -15,39 +17,70 @@ class SettingsError(DualsinkError):
 
 
 class PlatformError(DualsinkError):
-    """The machine lacks something: a Java, a free port, disk space, a server that answers."""
+    """Lack of the machine: Java, port, disk space, server."""
 
 
 class ServiceUnavailable(DualsinkError):
-    """A server did not answer within the retry deadline; a later run completes the work."""
+    """Silence of a server within the retry deadline.
+
+    A later run completes the work.
+    """
+
+
+class PartialAnswer(ServiceUnavailable):
+    """Incomplete answer of OpenSearch.
+
+    From a part of its shards, or in part of the time: of the rest nothing is known.
+    """
 
 
 class ShapeMismatch(DualsinkError):
-    """A table, topic or index exists in another shape than this version needs."""
+    """Foreign shape of a table, topic or index."""
 
 
 class DeploymentError(DualsinkError):
-    """A server refused the whole request (credentials, missing index, cluster block)."""
+    """Refusal of a whole request by a server.
+
+    Credentials, missing index, cluster block.
+    """
+
+
+class NotSetUp(DeploymentError):
+    """Lack of what setup creates.
+
+    Made of the names of what is missing.
+    """
+
+    def __init__(self, *missing: str):
+        super().__init__(
+            f"Setup has to run first (01_setup, or {invocation.command('setup')}): there is no {', no '.join(missing)}."
+        )
 
 
 class MappingRefused(DualsinkError):
-    """So many documents of a batch were refused that the mapping is wrong, not the data."""
+    """Refusal of so many documents that the mapping is wrong.
+
+    Not the data.
+    """
 
 
 class CheckpointError(DualsinkError):
-    """The checkpoint is damaged, in use, or belongs to another topic."""
+    """Fault of a checkpoint: damaged, in use, another topic's."""
 
 
 class MaintenanceRefused(DualsinkError):
-    """Files of a table may not be deleted now, because something else may need them."""
+    """Refusal to delete files that something else may need."""
 
 
 class FilesChanged(DualsinkError):
-    """Files of a table were rewritten or deleted by somebody else meanwhile; a new plan finds the new ones."""
+    """Change of a table's files by somebody else meanwhile.
+
+    A new plan finds the new ones.
+    """
 
 
 class LedgerMismatch(DualsinkError):
-    """The two stores do not hold the same events; the message names coordinates."""
+    """Difference between the two stores; the message names coordinates."""
 
 
 class InputError(DualsinkError):
@@ -55,7 +88,10 @@ class InputError(DualsinkError):
 
 
 def from_traceback(text: str) -> DualsinkError | None:
-    """The error of this package that a Spark worker raised, found in the traceback that Spark hands over."""
+    """Return the error that a Spark worker raised, if ours.
+
+    Found in the traceback that Spark hands over.
+    """
     found = re.findall(r"dualsink\.errors\.(\w+): (.+)", text)
     if not found:
         return None

@@ -1,4 +1,7 @@
-"""Times that people write; steps of time for histograms: round widths, the same in every picture and both stores."""
+"""Times that people write, and steps of histograms.
+
+Steps are round widths, the same in every picture and both stores.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,16 +12,19 @@ _WIDTHS = [timedelta(seconds=s) for s in (1, 5, 10, 30, 60, 120, 300, 600, 1800,
 
 
 def bar_width(first: Any, last: Any) -> timedelta:
-    """The smallest round width of which sixty cover the span from `first` to `last`; whole days for a long one."""
+    """Return the smallest round width of at most sixty bars.
+
+    They cover the span from `first` to `last`; whole days for a long one.
+    """
     span = last - first
     fitting = [width for width in _WIDTHS if span <= width * BARS]
     return fitting[0] if fitting else timedelta(days=-(-span.days // BARS))
 
 
 def moment(text: str) -> datetime:
-    """The instant that a text in ISO 8601 names, in UTC, which is also meant where it has no zone.
+    """Parse an instant in ISO 8601, in UTC.
 
-    Raises ValueError for any other text.
+    UTC is also meant without a zone. Raises ValueError for any other text.
     """
     found = datetime.fromisoformat(text)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 from dualsink.settings import project_root
 
 ROOT = project_root(Path(__file__))
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 PARAMS = sorted((ROOT / "params").glob("*.yaml"))
 
 
@@ -18,9 +19,9 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.fixture(params=[*LESSONS, *SOLUTIONS], ids=lambda file: f"{file.parent.name}/{file.stem}")
 def notebook_file(request: pytest.FixtureRequest) -> Path:
-    """Each notebook of the suite in turn."""
+    """Each notebook of the suite in turn, and each of solutions."""
     return request.param
 
 
@@ -28,6 +29,12 @@ def notebook_file(request: pytest.FixtureRequest) -> Path:
 def notebook(notebook_file: Path) -> nbformat.NotebookNode:
     """The notebook as it is committed."""
     return nbformat.read(notebook_file, nbformat.NO_CONVERT)
+
+
+@pytest.fixture(params=LESSONS, ids=lambda file: file.stem)
+def lesson(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    """Each notebook that is no solution, as it is committed."""
+    return nbformat.read(request.param, nbformat.NO_CONVERT)
 
 
 @pytest.fixture(params=PARAMS, ids=lambda file: file.stem)

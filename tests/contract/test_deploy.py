@@ -11,7 +11,7 @@ import yaml
 from kubeflow_spark_api import models
 from pydantic import BaseModel, ValidationError
 
-from dualsink import cli, submit
+from dualsink.cli import main, submit
 from dualsink.settings import Settings, project_root
 
 DEPLOY = project_root(Path(__file__)) / "deploy"
@@ -168,7 +168,7 @@ def test_main_file_params_and_state_are_in_the_image_or_mounted(name, params):
 
 
 def test_commands_are_those_of_the_command_line():
-    known = {command.callback.__name__ for command in cli.app.registered_commands}
+    known = {command.name for command in main.COMMANDS}
     called = {spec["arguments"][0] for spec in SPECS.values() if spec["mainApplicationFile"].endswith("/command.py")}
     assert called == {"setup", "maintain"} and called <= known
 

@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dualsink.chaos.registry import SCENARIOS
+from dualsink_workbench import supply
 
-SKIPPED = {".git", ".venv", ".data", "runs", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+SKIPPED = {
+    ".git",
+    ".venv",
+    ".data",
+    "runs",
+    "__pycache__",
+    ".ruff_cache",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".hypothesis",
+}
 TEXT = {".py", ".ipynb", ".md", ".yaml", ".yml", ".toml", ".txt", ".sh", ".xml", ".properties", ".json", ""}
 # Written in parts, so that this file does not name them either.
 REGISTRIES = [
@@ -80,6 +90,25 @@ def test_constraints_agree_with_the_pins(root, project):
     assert apart == []
 
 
+def test_every_pin_is_locked_with_its_version_and_hashes(root, project):
+    text = (root / "requirements.lock").read_text(encoding="utf-8")
+    locked = re.findall(r"^(\S+==[^\s;]+)[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text, flags=re.MULTILINE)
+    assert len(locked) == len(re.findall(r"^\S+==", text, flags=re.MULTILINE))
+    pins = [line for line in (root / "constraints.txt").read_text(encoding="utf-8").splitlines() if "==" in line]
+    pins += project["project"]["dependencies"] + project["project"]["optional-dependencies"]["test"]
+    assert {canonical(pin) for pin in pins} - {canonical(pin) for pin in locked} == set()
+
+
+def canonical(pin: str) -> str:
+    """A pin with its package's name as registries write it."""
+    name, version = pin.split("==")
+    return f"{re.sub('[-_.]+', '-', name.lower())}=={version}"
+
+
+def test_every_jar_is_locked_by_its_checksum():
+    assert [component["bom-ref"] for component in supply.jar_components()] != []
+
+
 def test_the_package_is_installed_from_the_work_tree_in_both_environments(environment):
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     assert "-e ." in pip and "-c constraints.txt" in pip
@@ -113,8 +142,14 @@ def test_local_servers_are_addressed_on_loopback_alone(files):
     assert [path for path, text in library.items() if everywhere.search(text)] == []
 
 
-def test_the_readmes_table_of_chaos_has_a_row_for_every_scenario_and_no_failure(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
-    table = re.search(r"<!-- chaos: .*?-->\n(.*?)<!-- end of chaos -->", text, re.DOTALL)[1]
-    rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
-    assert rows == [scenario.done for scenario in SCENARIOS.values()]
+def test_a_wheel_holds_every_file_that_is_no_module(root, project):
+    lib, globs = root / "lib", project["tool"]["setuptools"]["package-data"]
+    packed = {file for package, patterns in globs.items() for each in patterns for file in (lib / package).glob(each)}
+    ours = [file for file in lib.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")]
+    left_out = [file for file in ours if file not in packed and not any(".egg-info" in part for part in file.parts)]
+    assert left_out == []
+
+
+def test_the_commands_of_the_workbench_are_found_by_their_entry_point(project):
+    assert project["project"]["scripts"] == {"dualsink": "dualsink.cli.main:main"}
+    assert project["project"]["entry-points"]["dualsink.commands"] == {"workbench": "dualsink_workbench.cli:commands"}

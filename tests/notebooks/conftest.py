@@ -10,8 +10,9 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from pytest_notebook.nb_regression import NBRegressionFixture
 
-from dualsink import results
+from dualsink.notebook import results
 from dualsink.settings import Settings, project_root
+from dualsink_workbench.runner import parameters
 
 # What differs from machine to machine, or from the notebook as it is committed to the notebook as it ran.
 VOLATILE = ("/metadata", "/nbformat_minor", "/cells/*/metadata", "/cells/*/execution_count")
@@ -36,7 +37,7 @@ def own_pipeline(local: Settings, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def run_notebook(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Execute one notebook of the suite in its folder, every parameter sent as a string as Airflow does it.
+    """Execute one notebook of the suite, or `solutions/<stage>`, every parameter sent as a string as Airflow does it.
 
     Returns the executed notebook and what it recorded. A cell's error is raised unless `raise_errors` is off.
     """
@@ -44,8 +45,11 @@ def run_notebook(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     def run(stage: str, settings: Settings, raise_errors: bool = True):
         notebook = load_notebook_node(str(NOTEBOOKS / f"{stage}.ipynb"))
-        strings = {name: str(value) for name, value in settings.parameters().items()}
+        params = parameters.write(settings, folder / f"{stage}.yaml")
+        declared = parameters.for_notebook(NOTEBOOKS / f"{stage}.ipynb", settings, params)
+        strings = {name: str(value) for name, value in declared.items()}
         file = folder / f"{stage}.ipynb"
+        file.parent.mkdir(exist_ok=True)
         nbformat.write(parameterize_notebook(notebook, strings), file)
         runner = NBRegressionFixture(
             exec_cwd=str(NOTEBOOKS), exec_timeout=300, diff_ignore=(*VOLATILE, "/cells/*/outputs"), diff_use_color=False

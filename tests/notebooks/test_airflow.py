@@ -12,11 +12,12 @@ from types import SimpleNamespace
 
 import papermill
 import pytest
+import yaml
 from jinja2 import Environment, StrictUndefined
 
-from dualsink import results
-from dualsink.local.servers import LocalServers
-from dualsink.settings import Settings, project_root
+from dualsink.notebook import results
+from dualsink.settings import PARAMS_FILE, Settings, project_root, read_params
+from dualsink_workbench.servers.stack import LocalServers
 
 ROOT = project_root(Path(__file__))
 DAG = ROOT / "deploy" / "airflow" / "dualsink_dag.py"
@@ -36,7 +37,13 @@ def constants() -> dict:
 def test_every_parameter_is_a_string_that_settings_know(constants):
     parameters = constants["PARAMETERS"]
     assert [name for name, value in parameters.items() if not isinstance(value, str)] == []
-    assert parameters.keys() - Settings.model_fields.keys() == set()
+    assert parameters.keys() - Settings.model_fields.keys() == {PARAMS_FILE}
+
+
+def test_the_params_file_keeps_its_state_where_the_dag_does(constants):
+    settings = Settings.load([DAG.with_name("params.yaml")])
+    assert (settings.data_dir, settings.runs_dir) == (constants["STATE"], f"{constants['STATE']}/runs")
+    assert settings.servers == "external"
 
 
 def test_every_stage_is_a_notebook_that_declares_every_parameter(constants):
@@ -71,20 +78,30 @@ def worker(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def parameters(constants: dict, local: Settings, worker: Path) -> dict[str, str]:
+def params(local: Settings, worker: Path) -> Path:
+    """The worker's params file, with the addresses, keys and folders of this test."""
+    values = read_params(DAG.with_name("params.yaml")) | {"malformed_share": 0.05, "spark_driver_memory": "1g"}
+    values |= {name: getattr(local, name) for name in ("nessie_uri", "s3_endpoint")}
+    values |= {name: getattr(local, name) for name in ("s3_access_key_env", "s3_secret_key_env")}
+    values |= {"data_dir": str(worker / "state"), "runs_dir": str(worker / "state" / "runs")}
+    file = worker / "state" / "params.yaml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+@pytest.fixture(scope="module")
+def parameters(constants: dict, local: Settings, params: Path) -> dict[str, str]:
     """The DAG's parameters with the addresses of the test's servers, and names of this module's own."""
-    addresses = ("kafka_bootstrap_servers", "opensearch_host", "opensearch_port", "nessie_uri", "s3_endpoint")
-    own = {"kafka_topic": "airflow", "iceberg_table": "airflow", "opensearch_index": "airflow"}
-    keys = {name: getattr(local, name) for name in ("s3_access_key_env", "s3_secret_key_env")}
-    folders = {"data_dir": str(worker / "state"), "runs_dir": str(worker / "state" / "runs")}
+    addresses = ("kafka_bootstrap_servers", "opensearch_host", "opensearch_port")
     here = {name: str(getattr(local, name)) for name in addresses}
-    return constants["PARAMETERS"] | here | own | keys | folders | {"malformed_share": "0.05"}
+    own = {"kafka_topic": "airflow", "iceberg_table": "airflow", "opensearch_index": "airflow"}
+    return constants["PARAMETERS"] | here | own | {PARAMS_FILE: str(params)}
 
 
 @pytest.fixture(scope="module")
 def notebooks(constants: dict, worker: Path) -> Path:
-    """All that is put on the worker: the notebooks, and an empty folder for its state."""
-    (worker / "state").mkdir()
+    """All that is put on the worker beside its state: the notebooks."""
     folder = worker / "notebooks"
     folder.mkdir()
     for stage in constants["STAGES"]:
@@ -116,7 +133,7 @@ def run(stages: tuple[str, ...], parameters: dict[str, str], notebooks: Path) ->
     for stage in stages:
         papermill.execute_notebook(
             str(notebooks / f"{stage}.ipynb"),
-            str(Path(parameters["data_dir"]) / f"{parameters['run_id']}--{stage}.ipynb"),
+            str(Path(parameters[PARAMS_FILE]).with_name(f"{parameters['run_id']}--{stage}.ipynb")),
             parameters=parameters,
             progress_bar=False,
             report_mode=True,
@@ -125,7 +142,8 @@ def run(stages: tuple[str, ...], parameters: dict[str, str], notebooks: Path) ->
             language="python",
             engine_name=None,
         )
-    return Settings.from_values(parameters)
+    given = {name: value for name, value in parameters.items() if name != PARAMS_FILE}
+    return Settings.load([parameters[PARAMS_FILE]], given)
 
 
 def streamed(settings: Settings) -> tuple[int, ...]:

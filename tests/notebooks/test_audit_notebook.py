@@ -1,23 +1,34 @@
 """08_audit on real servers: the answer as a line, as a table, and as data."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
-from notebook_outputs import printed, shown
+from tests.notebooks.notebook_outputs import printed, shown
 
-from dualsink import checks, kafka, stream
-from dualsink.source import records
+from dualsink.kafka import producer
+from dualsink.kafka.source import Source
+from dualsink.kafka.topic import Topic
+from dualsink.operations import setup
+from dualsink.settings import Settings
+from dualsink.stream import query
 
 
 @pytest.fixture(scope="module")
-def executed(spark, own_pipeline, run_notebook) -> tuple:
+def own_settings(own_pipeline) -> Settings:
+    """Settings of this module's pipeline."""
+    return own_pipeline("audited", num_log_events=20)
+
+
+@pytest.fixture(scope="module")
+def executed(spark, own_settings, run_notebook) -> tuple:
     """The executed notebook and what it recorded, asked about a time between two batches of 20 events."""
-    settings = own_pipeline("audited", num_log_events=20)
-    checks.create_all(spark, settings)
+    settings = own_settings
+    setup.create_all(spark, settings)
     moments = []
     for seed in (1, 2):
-        kafka.produce(records(settings.model_copy(update={"seed": seed})), settings)
-        stream.run(spark, settings)
+        producer.produce(Source.of(settings.model_copy(update={"seed": seed})).records(), Topic.of(settings))
+        query.run(spark, settings)
         moments.append(datetime.now(UTC).isoformat())
     return run_notebook("08_audit", settings.model_copy(update={"audit_at": moments[0]}))
 
@@ -26,6 +37,19 @@ def test_it_says_in_a_line_what_was_held(executed):
     line = printed(executed[0], "08-take")
     assert "the archive held 20 events of" in line and "0 are gone" in line
     assert executed[1]["fact"] == line.strip()
+
+
+def test_the_table_is_read_at_the_commit_by_its_name(executed):
+    (name,) = shown(executed[0], "08-at-commit", "text/plain")
+    commit = executed[1]["result"]["origin"]["commit"]["hash"]
+    assert f"`audited@main#{commit}`" in name
+    (html,) = shown(executed[0], "08-levels-then", "text/html")
+    assert sum(map(int, re.findall(r"<td[^>]*>(\d+)</td>", html))) == 20
+
+
+def test_its_exercises_are_solved(executed, run_notebook, own_settings):
+    solved, _ = run_notebook("solutions/08_audit", own_settings)
+    assert [cell.id for cell in solved.cells if cell.cell_type == "code" and not cell.execution_count] == []
 
 
 def test_the_table_says_it_in_words_and_not_by_colour_alone(executed):

@@ -1,7 +1,7 @@
 """06_chaos on real servers, with one scenario: both ledgers, seconds and orphans, as lines, table, picture and data."""
 
 import pytest
-from notebook_outputs import printed, shown
+from tests.notebooks.notebook_outputs import printed, shown
 
 from dualsink.settings import Settings
 
@@ -29,6 +29,11 @@ def test_a_line_tells_both_ledgers_the_orphans_and_the_seconds(executed):
 def test_the_table_says_it_in_words_and_not_by_colour_alone(executed):
     (html,) = shown(executed[0], "06-table", "text/html")
     assert "killed by SIGKILL" in html and "holds" in html and "nothing" in html
+
+
+def test_its_exercises_are_solved(local: Settings, run_notebook):
+    solved, _ = run_notebook("solutions/06_chaos", local.model_copy(update={"spark_driver_memory": "1g"}))
+    assert "[OK] nothing" in printed(solved, "06-2")
 
 
 def test_it_draws_one_picture(executed):

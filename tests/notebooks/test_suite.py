@@ -1,17 +1,23 @@
 """The five notebooks, run in order on real servers, with every parameter sent as a string as Airflow does it."""
 
+import re
 from base64 import b64decode
 from contextlib import closing
 from io import BytesIO
 
 import pytest
 from nbclient.exceptions import CellExecutionError
-from notebook_outputs import printed, shown
+from tests.notebooks.notebook_outputs import printed, shown
 
-from dualsink import kafka, results, search
-from dualsink.plots import LivePicture
+from dualsink.kafka import producer, topic
+from dualsink.kafka.brokers import Brokers
+from dualsink.kafka.source import Source
+from dualsink.kafka.topic import Topic
+from dualsink.notebook import results
+from dualsink.notebook.plots import LivePicture
+from dualsink.opensearch import index
+from dualsink.opensearch.cluster import Cluster
 from dualsink.settings import Settings
-from dualsink.source import records
 
 STAGES = ["01_setup", "02_produce", "03_stream", "04_query", "05_validate"]
 MALFORMED = 10
@@ -65,6 +71,14 @@ def test_setup_says_ok_of_every_server(executed):
     ]  # fmt: skip
 
 
+def test_setup_shows_the_statements_and_the_template_before_it_creates(executed):
+    notebook = executed["01_setup"][0]
+    assert printed(notebook, "01-ddl").count("CREATE TABLE") == 2
+    assert '"dynamic": "strict"' in printed(notebook, "01-template")
+    order = [cell.id for cell in notebook.cells]
+    assert order.index("01-ddl") < order.index("01-template") < order.index("01-create")
+
+
 def test_setup_creates_topic_tables_and_template(executed):
     states = list(result(executed, "01_setup")["objects"].values())
     assert states.count("created") == 4
@@ -73,6 +87,20 @@ def test_setup_creates_topic_tables_and_template(executed):
 def test_produce_sends_what_was_asked_for(executed):
     sent = result(executed, "02_produce")
     assert (sent["records"], sent["malformed"], sent["new"]) == (200, MALFORMED, 200)
+
+
+def test_each_record_that_is_sent_by_hand_gets_a_partition_and_an_offset(executed):
+    (html,) = shown(executed["02_produce"][0], "02-by-hand", "text/html")
+    assert result(executed, "02_produce")["by_hand"] == 5
+    assert all(column in html for column in ("partition", "offset")) and html.count("<tr>") == 5
+
+
+def test_one_record_is_followed_before_the_stream(executed):
+    notebook = executed["03_stream"][0]
+    action, document, _ = printed(notebook, "03-lines").split("\n", 2)
+    assert '"create"' in action and "TOPIC-ID-0-0000000000000000042-0" in action
+    assert '"timestamp_original":"2026-11-23T22:15:01.123456789Z"' in document
+    assert "invalid_json" in shown(notebook, "03-refusal", "text/plain")[0]
 
 
 def test_the_stream_takes_every_record_once(executed):
@@ -88,9 +116,16 @@ def test_the_stream_prints_a_line_a_batch_and_draws_one_picture(executed):
     assert len(shown(notebook, "03-run", "image/png")) == 1
 
 
+def test_the_last_batch_once_more_adds_nothing_to_either_store(executed):
+    repeated = result(executed, "03_stream")["repeated"]
+    assert repeated == {"batch": 0, "created": 0, "existing": 200 - MALFORMED, "added": 0}
+    line = printed(executed["03_stream"][0], "03-again")
+    assert line.splitlines()[-1] == f"batch 0 again: created 0, existing {200 - MALFORMED}, 0 rows added"
+
+
 def test_ids_are_made_of_the_coordinates(executed):
     (html,) = shown(executed["03_stream"][0], "03-ids", "text/html")
-    assert "notebooks-0-00000000000000000" in html or "notebooks-1-00000000000000000" in html
+    assert re.search(r">[\w-]{22}-[01]-0000000000000000\d{3}-0<", html)
 
 
 def test_queries_find_events_in_both_stores(executed):
@@ -105,10 +140,28 @@ def test_a_query_string_and_its_twin_in_dsl_find_the_same_number(executed):
     assert printed(executed["04_query"][0], "04-dsl").endswith("events: the same number\n")
 
 
+def test_without_trino_spark_answers_the_analysts_with_the_same_errors(executed):
+    notebook = executed["04_query"][0]
+    assert printed(notebook, "04-trino").startswith("Spark answers: nothing answers at ")
+    assert printed(notebook, "04-analysts") == "the same errors\n"
+    assert result(executed, "04_query")["sql"]["events"] == result(executed, "04_query")["service"]["events"]
+
+
+def test_there_was_nothing_before_the_only_batch(executed):
+    assert printed(executed["04_query"][0], "04-travel") == "there was no batch before\n"
+    assert result(executed, "04_query")["before_last_commit"] is None
+
+
 def test_queries_are_answered_with_three_pictures(executed):
     notebook = executed["04_query"][0]
     cells = ["04-levels", "04-services", "04-compare"]
     assert [len(shown(notebook, each, "image/png")) for each in cells] == [1, 1, 1]
+
+
+def test_one_partition_is_summed_up_by_hand_alike_on_both_sides(executed):
+    kafka, stores = (printed(executed["05_validate"][0], cell) for cell in ("05-kafka-side", "05-stores-side"))
+    assert kafka.split(": ")[1] in stores
+    assert stores.splitlines()[-1] == "equal"
 
 
 def test_the_ledger_holds(executed):
@@ -140,7 +193,7 @@ def watched(suite: Settings, executed: dict, run_notebook) -> tuple:
     """03_stream without a run id, as somebody runs it by hand, live, after 60 more events."""
     update = {"run_id": "", "streaming_mode": "live", "streaming_duration_seconds": 3, "trigger_seconds": 1.0}
     settings = suite.model_copy(update=update | {"num_log_events": 60, "malformed_share": 0.0, "seed": 8})
-    kafka.produce(records(settings), settings)
+    producer.produce(Source.of(settings).records(), Topic.of(settings))
     return run_notebook("03_stream", settings)
 
 
@@ -156,13 +209,23 @@ def test_the_live_picture_is_one_that_is_redrawn_in_place(watched):
     assert len(b64decode(picture)) > 2 * len(empty.getvalue())
 
 
+# -- the exercises ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_exercises_are_solved_on_what_the_stage_has_left(suite, watched, run_notebook, stage):
+    settings = suite.model_copy(update={"run_id": "exercises"})
+    executed, _ = run_notebook(f"solutions/{stage}", settings)
+    assert [cell.id for cell in executed.cells if cell.cell_type == "code" and not cell.execution_count] == []
+
+
 # -- a store is changed behind the pipeline's back -------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def lost(suite: Settings, watched) -> dict:
     """The document that was deleted from OpenSearch."""
-    with closing(search.connect(suite)) as client:
+    with closing(index.connect(Cluster.of(suite))) as client:
         hit = client.search(index=suite.opensearch_index, body={"size": 1})["hits"]["hits"][0]
         client.delete(index=hit["_index"], id=hit["_id"], params={"refresh": "true"})
     return hit["_source"]
@@ -212,9 +275,9 @@ def test_cleanup_says_what_it_removed(cleaned, suite):
 
 
 def test_cleanup_leaves_nothing(cleaned, suite):
-    with closing(search.connect(suite)) as client:
-        assert search.day_indices(client, suite.opensearch_index) == {}
+    with closing(index.connect(Cluster.of(suite))) as client:
+        assert index.day_indices(client, suite.opensearch_index) == {}
         assert not client.indices.exists_index_template(name=suite.opensearch_index)
-    with closing(kafka.admin(suite)) as client:
-        assert kafka.describe_topic(client, suite.kafka_topic) is None
+    with closing(topic.admin(Brokers.of(suite))) as client:
+        assert topic.describe_topic(client, suite.kafka_topic) is None
     assert not suite.checkpoint_path.exists()

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from moto.server import ThreadedMotoServer
 
-from dualsink import s3
+from dualsink.iceberg import storage
+from dualsink.iceberg.servers import Storage
 from dualsink.settings import Settings
 
 
@@ -24,6 +25,6 @@ def moto_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     settings = Settings.from_values(
         {"s3_endpoint": endpoint, "warehouse": f"s3://bucket-{uuid4().hex}/warehouse", **keys}
     )
-    s3.client(settings).create_bucket(Bucket=settings.s3_bucket, ObjectLockEnabledForBucket=True)
+    storage.client(Storage.of(settings)).create_bucket(Bucket=settings.s3_bucket, ObjectLockEnabledForBucket=True)
     yield settings
     server.stop()

@@ -166,9 +166,43 @@ def injected(**values: object) -> dict[str, object]:
     return {"In": ["", "num_log_events: int = 200", cell], **values}
 
 
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with an environment, and the current folder in it."""
+    write(tmp_path / "params" / "base.yaml", "num_log_events: 1\nseed: 1\nhot_days: 1\n")
+    write(tmp_path / "params" / "local.yaml", "")
+    write(tmp_path / "params" / "stage.yaml", "environment: stage\nnum_log_events: 2\nseed: 2\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def test_a_notebooks_variables_are_read_and_its_others_left_alone():
     settings = Settings.from_notebook({"num_log_events": "5", "frame": object(), "In": []})
     assert settings.num_log_events == 5
+
+
+def test_defaults_give_way_to_base_that_to_the_environment_and_that_to_what_is_injected(project):
+    settings = Settings.from_notebook({"num_log_events": 200, "hot_days": 7} | injected(environment="stage", seed="3"))
+    assert (settings.hot_days, settings.num_log_events, settings.seed) == (1, 2, 3)
+
+
+def test_an_injected_value_that_is_the_default_wins_all_the_same(project):
+    assert Settings.from_notebook(injected(environment="stage", num_log_events="200")).num_log_events == 200
+
+
+def test_a_value_changed_in_the_parameters_cell_wins_over_the_environments_file(project):
+    assert Settings.from_notebook({"environment": "stage", "num_log_events": 9, "In": []}).num_log_events == 9
+
+
+def test_a_params_file_takes_the_place_of_the_environments(project):
+    file = write(project / "own.yaml", "environment: mine\nseed: 5\n")
+    settings = Settings.from_notebook(injected(params_file=str(file)))
+    assert (settings.environment, settings.num_log_events, settings.seed) == ("mine", 1, 5)
+
+
+def test_an_environment_that_no_file_describes_is_refused(project):
+    with pytest.raises(SettingsError, match="'moon'.* local, stage"):
+        Settings.from_notebook(injected(environment="moon"))
 
 
 def test_an_injected_name_that_is_no_parameter_is_refused():
@@ -190,10 +224,14 @@ def test_the_project_is_found_from_a_folder_inside_it(tmp_path):
     assert project_root(inside) == tmp_path
 
 
-def test_environments_have_data_folders_of_their_own(tmp_path, monkeypatch):
+def test_from_elsewhere_the_project_is_the_checkout_of_this_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    assert project_root() == project_root(Path(__file__))
+
+
+def test_environments_have_data_folders_of_their_own(project):
     folders = {Settings.from_values({"environment": name}).data_path for name in ("a", "b")}
-    assert folders == {tmp_path / ".data" / "a", tmp_path / ".data" / "b"}
+    assert folders == {project / ".data" / "a", project / ".data" / "b"}
 
 
 def test_tables_of_a_topic_have_checkpoints_of_their_own():
@@ -201,10 +239,123 @@ def test_tables_of_a_topic_have_checkpoints_of_their_own():
     assert one != other
 
 
-def test_a_secret_comes_from_the_variable_that_the_parameter_names(monkeypatch):
+def test_a_secret_comes_from_the_variable_that_the_parameter_names(monkeypatch, tmp_path):
     monkeypatch.setenv("MY_KEY", "k")
-    assert Settings.from_values({"s3_access_key_env": "MY_KEY"}).secret("s3_access_key_env") == "k"
-    assert Settings.from_values({"s3_access_key_env": "ABSENT_KEY"}).secret("s3_access_key_env") is None
+    place = {"data_dir": str(tmp_path)}
+    assert Settings.from_values(place | {"s3_access_key_env": "MY_KEY"}).secret("s3_access_key_env") == "k"
+    assert Settings.from_values(place | {"s3_access_key_env": "ABSENT_KEY"}).secret("s3_access_key_env") is None
+
+
+def test_a_secret_comes_from_a_file_that_is_read_at_every_use(monkeypatch, tmp_path):
+    file = write(tmp_path / "key", "first\n")
+    monkeypatch.setenv("MY_KEY_FILE", str(file))
+    settings = Settings.from_values({"data_dir": str(tmp_path), "kafka_password_env": "MY_KEY"})
+    assert settings.secret("kafka_password_env") == "first"
+    file.write_text("second")
+    assert settings.secret("kafka_password_env") == "second"
+
+
+def test_a_secrets_file_that_is_gone_is_named_with_its_variable(monkeypatch, tmp_path):
+    monkeypatch.setenv("MY_KEY_FILE", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match=r"gone, which MY_KEY_FILE names: No such file"):
+        Settings.from_values({"kafka_password_env": "MY_KEY"}).secret("kafka_password_env")
+
+
+def test_a_secret_pasted_in_the_place_of_its_variable_is_refused_and_not_repeated():
+    with pytest.raises(SettingsError, match="kafka_password_env") as refusal:
+        Settings.from_values({"kafka_password_env": "s3cr3t-p4ss!"})
+    assert "s3cr3t" not in str(refusal.value)
+
+
+def test_a_keeper_has_its_own_names_only_where_a_variable_holds_them(monkeypatch, tmp_path):
+    settings = Settings.from_values({"data_dir": str(tmp_path)})
+    assert settings.as_keeper() == settings
+    monkeypatch.setenv("DUALSINK_OPENSEARCH_KEEPER_USER", "keeper")
+    keeper = settings.as_keeper()
+    assert keeper.secret("opensearch_user_env") == "keeper"
+    assert keeper.opensearch_password_env == "DUALSINK_OPENSEARCH_KEEPER_PASSWORD"
+    assert keeper.s3_access_key_env == settings.s3_access_key_env
+
+
+def test_a_keeper_of_local_servers_has_its_own_key_in_their_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("DUALSINK_S3_ACCESS_KEY", raising=False)
+    (tmp_path / "credentials.json").write_text('{"access_key": "stream", "s3_keeper_access_key_env": "keeper"}')
+    settings = Settings.from_values({"data_dir": str(tmp_path)})
+    assert settings.secret("s3_access_key_env") == "stream"
+    assert settings.as_keeper().secret("s3_access_key_env") == "keeper"
+
+
+def test_a_keepers_keys_are_not_used_with_the_streams_session_token(monkeypatch, tmp_path):
+    monkeypatch.setenv("DUALSINK_S3_SESSION_TOKEN", "of the stream")
+    monkeypatch.setenv("DUALSINK_S3_KEEPER_ACCESS_KEY", "key")
+    assert Settings.from_values({"data_dir": str(tmp_path)}).as_keeper().secret("s3_session_token_env") is None
+
+
+@pytest.mark.parametrize("options", [{"b.c": True, "a": 1}, "{b.c: true, a: 1}", "{'b.c': True, 'a': '1'}"])
+def test_options_of_kafka_are_a_mapping_of_plain_texts(options):
+    assert Settings.from_values({"kafka_options": options}).kafka_options == '{"a": "1", "b.c": "true"}'
+
+
+@pytest.mark.parametrize("options", ["just words", "[a, b]", {"a": {"b": "c"}}, "{a"])
+def test_options_that_are_no_mapping_are_refused(options):
+    with pytest.raises(SettingsError, match="kafka_options: .*mapping"):
+        Settings.from_values({"kafka_options": options})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ssl.keystore.password", "hidden"),
+        ("ssl.keystore.key", "hidden"),
+        ("sasl.oauthbearer.client.credentials.client.secret", "hidden"),
+        ("sasl.jaas.config", 'org.example.Login required username="u" password="hidden";'),
+        ("sasl.jaas.config", 'org.example.Login required clientSecret = "hidden";'),
+        ("anything", "-----BEGIN PRIVATE KEY-----hidden"),
+        ("proxy", "https://user:hidden@host"),
+    ],
+)
+def test_a_secret_among_the_options_of_kafka_is_refused_by_name_and_not_repeated(name, value):
+    with pytest.raises(SettingsError, match=name) as refusal:
+        Settings.from_values({"kafka_options": {name: value}})
+    assert "hidden" not in str(refusal.value)
+
+
+def test_the_options_of_a_plug_in_without_secrets_are_accepted():
+    options = {
+        "sasl.mechanism": "AWS_MSK_IAM",
+        "sasl.jaas.config": "software.amazon.msk.auth.iam.IAMLoginModule required;",
+        "sasl.client.callback.handler.class": "software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+        "sasl.oauthbearer.token.endpoint.url": "https://login.example/token",
+    }
+    assert Settings.from_values({"kafka_options": options}).kafka_options
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("nessie_uri", "https://ann:hunter2@nessie/api/v2"), ("s3_endpoint", "http://ann:hunter2@s3:8333"),
+        ("opensearch_host", "ann:hunter2@search"), ("kafka_bootstrap_servers", "ann:hunter2@broker:9092"),
+        ("trino_uri", "https://ann:hunter2@trino"), ("kafka_token_url", "https://ann:hunter2@login/token"),
+    ],
+)  # fmt: skip
+def test_an_address_with_a_login_is_refused_and_not_repeated(name, address):
+    with pytest.raises(SettingsError, match=f"{name}: .*An address holds no user and no password") as refused:
+        Settings.from_values({name: address})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("servers", "secret"), [("local", "made"), ("external", None)])
+def test_the_keys_of_local_servers_come_from_their_file_where_no_variable_holds_them(tmp_path, servers, secret):
+    (tmp_path / "credentials.json").write_text('{"access_key": "made", "secret_key": "too"}')
+    settings = Settings.from_values({"data_dir": str(tmp_path), "servers": servers, "s3_access_key_env": "ABSENT_KEY"})
+    assert settings.secret("s3_access_key_env") == secret
+
+
+def test_a_variable_wins_over_the_file_of_local_keys(monkeypatch, tmp_path):
+    monkeypatch.setenv("MY_KEY", "mine")
+    (tmp_path / "credentials.json").write_text('{"access_key": "made", "secret_key": "too"}')
+    settings = Settings.from_values({"data_dir": str(tmp_path), "s3_access_key_env": "MY_KEY"})
+    assert settings.secret("s3_access_key_env") == "mine"
 
 
 @pytest.mark.parametrize("place", ["s3a://bucket/checkpoint", "file:///tmp/checkpoint", "s3://bucket", "s3://bucket/"])

@@ -1,0 +1,1 @@
+"""Events: parsed records, in every shape that people send."""

@@ -1,0 +1,233 @@
+"""Fields: what a record says, taken out of it by its plan."""
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from dualsink.events.draft import Draft
+from dualsink.events.formats import fold
+from dualsink.events.levels import checked_level, read_level
+from dualsink.events.model import DAY, Refused, wrong_type
+from dualsink.events.plans import Candidate, Plan
+from dualsink.events.strict_json import dump_json
+from dualsink.events.timestamps import parse_time
+
+YEARS = 10 * 366 * DAY  # a time this far before its arrival gives way to another candidate
+_FIRST, _LAST = 315_532_800_000_000, 4_102_444_800_000_000  # 1980 and 2100, if no arrival is known
+_ABSENT = read_level(0, "otel")
+_CLOCK = re.compile(r"\d\d:?\d\d", re.ASCII)
+"""Beginning of a time of day; `parse_time` judges the rest."""
+
+
+def fill(plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft:
+    """Take the fields of a record by its plan. `near` is when it arrived in µs, negative if that is not known.
+
+    Raises Refused (wrong_type, field_too_long).
+    """
+    draft = Draft(objects[0])
+    own = draft.__dict__
+    for name, holder, key, read, stays, candidates in plan.texts:
+        value = objects[holder].get(key)
+        found = read(value) if read is not None and type(value) is str and value else value
+        if type(value) is str and value and (found is value or (stays and found is not None)):
+            if not stays:
+                del objects[holder][key]
+            own[name] = found
+        elif (text := _text(candidates, objects, name in _NAMED_OBJECTS and not plan.strict)) is not None:
+            own[name] = text
+    if plan.time:
+        _take_time(draft, plan.time, objects, near)
+    if plan.level or plan.default_level:
+        _take_level(draft, plan, objects)
+    if plan.otel and draft.level is not None:
+        _drop_same_level(draft.level.name, plan, objects)
+    if draft.service is None:
+        if plan.logger:
+            draft.logger = _text(plan.logger, objects)
+        if plan.logger_class:
+            draft.logger_class = _text(plan.logger_class, objects)
+    return draft
+
+
+_NAMED_OBJECTS = ("host", "service")  # of which some formats make objects with a name
+
+
+def tidy(plan: Plan, objects: list[dict[str, Any]]) -> None:
+    """Drop the objects that were emptied."""
+    for i, holder, key in plan.nested:
+        if objects[i] == {} and objects[holder].get(key) is objects[i]:
+            del objects[holder][key]
+
+
+def _text(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], tolerant: bool = False) -> str | None:
+    """The first usable text, taken out of its object; an object is an error if `tolerant` does not say otherwise."""
+    wrong = None
+    for holder, key, read, canonical, stays in candidates:
+        value = objects[holder].get(key)
+        if value is None or value == "":
+            if canonical:
+                objects[holder].pop(key, None)
+            continue
+        if read is not None:
+            text = read(value)
+            if text is not None:
+                if not stays and (text is value or _says_no_more(value)):
+                    del objects[holder][key]
+                return text
+        elif type(value) is str:
+            if not stays:
+                del objects[holder][key]
+            return value
+        elif not isinstance(value, dict | list):
+            if not stays:
+                del objects[holder][key]
+            return dump_json(value).decode()
+        if canonical and (isinstance(value, list) or isinstance(value, dict) and not tolerant):
+            wrong = wrong or wrong_type(key, value)
+    if wrong is not None:
+        raise wrong
+    return None
+
+
+def _says_no_more(value: Any) -> bool:
+    """Whether a text that was made of a value holds all of it: of a number, or of lines that were joined."""
+    return type(value[0]) is str if isinstance(value, list) else not isinstance(value, str | dict)
+
+
+def span(near: int) -> tuple[int, int]:
+    """First and last plausible time in µs of what arrived at `near`."""
+    return (near - YEARS, near + DAY) if near >= 0 else (_FIRST, _LAST)
+
+
+def _take_time(draft: Draft, candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], near: int) -> None:
+    """Take the first plausible time, else the first that is a time at all."""
+    least, most = span(near)
+    first = None
+    for holder, key, unit, canonical, _ in candidates:
+        value = objects[holder].get(key)
+        if value is None or value == "" or (unit and (value == 0 or value == "0")):  # OpenTelemetry's zero is no time
+            if canonical and value != 0:
+                objects[holder].pop(key, None)
+            continue
+        try:
+            moment = parse_time(value, unit)
+        except Refused as error:
+            if draft.error is None:
+                draft.error, draft.time_key = error, key
+            continue
+        if least <= moment[0] <= most:
+            first, draft.likely = (holder, key, value, moment), True
+            break
+        first = first or (holder, key, value, moment)
+    halves = not draft.likely and (fold(first[1]) in _HALVES if first else draft.error is not None)
+    if halves and _join_time(draft, objects[0]):  # before the digits of a clock time are read as a number
+        return
+    if first is not None:
+        holder, draft.time_key, draft.time_value, draft.moment = first
+        del objects[holder][draft.time_key]
+
+
+_HALVES = ("date", "time")
+
+
+def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
+    """Take a time of day with the date beside it, as W3C's extended log format has them; whether that is a time."""
+    keys = {fold(key): key for key in record}
+    day, clock = (record.get(keys.get(name, "")) for name in _HALVES)
+    if isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock):
+        text = f"{day} {clock}"
+        with suppress(Refused):
+            draft.moment, draft.time_key, draft.time_value, draft.likely = parse_time(text), keys["time"], text, True
+            del record[keys["date"]], record[keys["time"]]
+            return True
+    return False
+
+
+def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None:
+    """Take the first level that is recognised, else the first that is there."""
+    first = None
+    for holder, key, scale, canonical, _ in plan.level:
+        value = objects[holder].get(key)
+        if value is None or value == "":
+            if canonical:
+                objects[holder].pop(key, None)
+            continue
+        if isinstance(value, dict | list):
+            if not canonical:
+                continue
+            level = None
+        else:
+            level = read_level(value, scale)
+            if level[0] != "UNKNOWN":
+                draft.level, draft.level_key, draft.level_value = level, key, value
+                del objects[holder][key]
+                return
+        if first is None and scale != "word" and not (scale == "otel" and level == _ABSENT and value in (0, "0")):
+            first = (holder, key, value, scale)
+    if first is not None:
+        holder, key, value, scale = first
+        draft.level, draft.level_key, draft.level_value = checked_level(value, scale), key, value
+        del objects[holder][key]
+    elif plan.default_level:
+        draft.level = read_level(plan.default_level)
+
+
+def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> None:
+    """Drop the text beside OpenTelemetry's number if it says no more."""
+    for holder, key, scale, _, _ in plan.level:
+        value = objects[holder].get(key)
+        if isinstance(value, str) and read_level(value, scale) == (name, False):
+            del objects[holder][key]
+
+
+def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
+    """Take the first usable message: a text, or an object for want of one; "" if all are empty, None without any.
+
+    Raises Refused(wrong_type) if there is only an array, or an object in the archive's own format.
+    """
+    wrong, structured, message = None, None, None
+    for candidate in plan.message:
+        holder, key, read, canonical, stays = candidate
+        value = objects[holder].get(key)
+        if value is None or value == "":
+            message = ""
+            if canonical:
+                objects[holder].pop(key, None)
+        elif read is not None:
+            if (text := read(value)) is not None:
+                if text is value and not stays:
+                    del objects[holder][key]
+                return text
+        elif isinstance(value, dict | list):
+            if plan.strict or (isinstance(value, list) and not plan.otel):
+                wrong = wrong or wrong_type(key, value)
+            else:
+                structured = structured or candidate
+        else:
+            if not stays:
+                del objects[holder][key]
+            return value if type(value) is str else dump_json(value).decode()
+    if structured is not None:
+        if not (plan.otel or structured.canonical) and (text := summary(plan, objects)):
+            return text
+        return objects[structured.holder][structured.key]
+    if wrong is not None:
+        raise wrong
+    return message
+
+
+def summary(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
+    """Method, path and status of a request as a message; they stay in the attributes. None without method or path."""
+    method, path, status = (_peek(candidates, objects) for candidates in (plan.method, plan.path, plan.status))
+    if method is None or path is None:
+        return None
+    parts = (path, status) if path.startswith(f"{method} ") else (method, path, status)
+    return " ".join(part for part in parts if part)
+
+
+def _peek(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]]) -> str | None:
+    for holder, key, read, *_ in candidates:
+        value = objects[holder].get(key)
+        if isinstance(value, str | int) and value != "" and (text := read(value) if read else str(value)):
+            return text
+    return None

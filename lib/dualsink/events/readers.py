@@ -1,0 +1,235 @@
+"""Readers: what a value says for its field, for values that say it in a form of their own.
+
+Ids and their headers, names of pods, stack traces written from objects, texts as bytes or parts.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from dualsink.events.formats import Place, fold
+from dualsink.events.strict_json import dump_json
+
+_TRACE_TEXT = re.compile(r"\n|^\s+at |\(\S+:\d+\)|^goroutine \d")
+_ERROR_TEXT = re.compile(r"\n|(?:Exception|Error|Throwable)\b")
+_HEX_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{1,64})")
+_GOOGLE_TRACE = re.compile(r"projects/[^/]+/traces/([0-9a-fA-F]{1,64})")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
+_JAEGER = re.compile(r"([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{1,16}:\d+")
+_B3 = re.compile(r"([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-.*)?")
+_FORM = re.compile(r"(?:projects/[^/]+/traces/|Root=)([0-9a-f-]{16,40})(?:;.*)?")
+_PLACEHOLDERS = frozenset(("-", "null", "none", "undefined", "n/a", "nil", "nan"))
+_ROUTE = re.compile(r"([A-Z]{3,10}) /")
+_HASH = "[bcdfghjklmnpqrstvwxz2456789]"  # Kubernetes' alphabet of generated names (util/rand SafeEncodeString)
+_POD = re.compile(
+    rf"(.+?)(?:-{_HASH}{{6,10}}-{_HASH}{{5}}|-\d{{8,10}}-{_HASH}{{5}}|-{_HASH}{{5}}|-\d{{1,4}})", re.ASCII | re.DOTALL
+)
+
+
+@lru_cache(maxsize=4096)
+def service_name(pod: str) -> str:
+    """A pod's name without the suffixes of its replica set, daemon set, job or stateful set."""
+    found = _POD.fullmatch(pod) if len(pod) <= 253 else None  # a DNS subdomain name has no more
+    return found[1] if found else pod
+
+
+def _pod(value: Any) -> str | None:
+    return service_name(value) if isinstance(value, str) else None
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def span_id(value: Any) -> str | None:
+    """An id as text: without `0x` before 16 or 32 digits, None if all digits are zero or it is no scalar."""
+    if type(value) is str:
+        text = value
+    elif isinstance(value, dict | list) or value is True or value is False:
+        return None
+    else:
+        text = dump_json(value).decode()
+    if text[0] != "0":
+        if found := _FORM.fullmatch(text):
+            return found[1]
+        return None if text.lower() in _PLACEHOLDERS else text
+    if found := _TRACEPARENT.fullmatch(text):
+        return found[1]
+    digits = text[2:] if text[:2] in ("0x", "0X") and len(text) in (18, 34) else text
+    return (digits if _HEX_ID.fullmatch(text) else text) if digits.strip("0") else None
+
+
+def _hex_trace(value: Any) -> str | None:
+    """A trace id where the name alone does not say that it is one: hexadecimal, or Google's resource name."""
+    if not isinstance(value, str):
+        return None
+    if found := _GOOGLE_TRACE.fullmatch(value):
+        return found[1]
+    return span_id(value) if len(value) in (16, 32, 34) and _HEX_ID.fullmatch(value) else None
+
+
+def _part_of(pattern: re.Pattern[str], group: int) -> Callable[[Any], str | None]:
+    def read(value: Any) -> str | None:
+        found = pattern.fullmatch(value) if isinstance(value, str) else None
+        return span_id(found[group]) if found else None
+
+    return read
+
+
+def _stack(value: Any) -> str | None:
+    """A stack trace as text: as it is, the lines of an array, or written from frames."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return "\n".join(line.rstrip("\n") for line in value) or None
+    return _written(value)
+
+
+def _title(value: Any) -> str | None:
+    """What an exception says of itself: the first line of its stack trace."""
+    return (_stack(value) or "").split("\n", 1)[0] or None
+
+
+def _trace_like(value: Any) -> str | None:
+    text = _stack(value)
+    return text if text and _TRACE_TEXT.search(text) else None
+
+
+def _error_like(value: Any) -> str | None:
+    text = _stack(value)
+    return text if text and _ERROR_TEXT.search(text) else None
+
+
+_FRAMES = (
+    "stepArray", "stacktrace", "stackTrace", "stack_trace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
+)  # fmt: skip
+_CLASS = (
+    "className", "class", "name", "type", "exc_type", "exceptionClass", "exception_class", "exceptionType", "typeName",
+    "Name",
+)  # fmt: skip
+_TEXT = ("message", "msg", "exc_value", "value", "exceptionMessage", "exception_message", "Message")
+
+
+def _written(value: Any) -> str | None:
+    """A stack trace written from an exception's class, message and frames; None if it has no frames."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        whole = any(_frames(item) or _stack_text(item) for item in value)
+        parts = [_stack_text(item) or _written(item) for item in value] if whole else [_frame_lines(value)]
+        return "\n".join(part for part in parts if part) or None
+    frames = _frames(value) if isinstance(value, dict) else None
+    if frames is None:
+        return None
+    own = "\n".join(part for part in (_class_and_text(value), _frame_lines(frames)) if part)
+    cause = _member(value, _CAUSES)
+    cause = cause.get("exception", cause) if isinstance(cause, dict) else None
+    below = (_stack_text(cause) or _written(cause) or _class_and_text(cause)) if isinstance(cause, dict) else ""
+    return f"{own}\nCaused by: {below}" if below else own
+
+
+_CAUSES = ("cause", "causedBy", "caused_by", "InnerException", "innerException", "Cause")
+
+
+def _class_and_text(value: dict[str, Any]) -> str:
+    return ": ".join(str(text) for text in (_member(value, _CLASS), _member(value, _TEXT)) if text)
+
+
+def _exceptions(value: Any) -> str | None:
+    """Exceptions in an array, each with its stack trace or, for want of one, what it says."""
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return "\n".join(text for item in items if (text := _stack_text(item) or _class_and_text(item))) or None
+
+
+def _stack_text(value: dict[str, Any]) -> str | None:
+    found = _member(value, ("Stack", "stack", "StackTraceString", *_FRAMES))
+    return found if isinstance(found, str) else None
+
+
+def _frames(value: dict[str, Any]) -> list[Any] | None:
+    found = _member(value, _FRAMES)
+    if isinstance(found, dict):
+        return _frames(found)
+    return found if isinstance(found, list) and found and all(isinstance(f, dict) for f in found) else None
+
+
+def _frame_lines(frames: list[dict[str, Any]]) -> str:
+    return "\n".join(f"\tat {line}" for line in map(_frame_line, frames) if line)
+
+
+def _frame_line(frame: dict[str, Any]) -> str:
+    name = ".".join(
+        str(part)
+        for part in (
+            _member(frame, ("className", "class")),
+            _member(frame, ("methodName", "method", "name", "function", "func")),
+        )
+        if part
+    )
+    file = _member(frame, ("fileName", "file", "filename", "source"))
+    line = _member(frame, ("lineNumber", "line", "lineno"))
+    place = ":".join(str(part) for part in (file, line) if part is not None)
+    return f"{name}({place})" if place else name
+
+
+def _member(value: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((value[name] for name in names if value.get(name) not in (None, "")), None)
+
+
+def _bytes(value: Any) -> str | None:
+    """Journald's text: a string, or an array of bytes where it holds a control character."""
+    if isinstance(value, list) and value and all(type(n) is int and 0 <= n <= 255 for n in value):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return value if isinstance(value, str) else None
+
+
+def _parts(value: Any) -> str | None:
+    """A message that was logged in parts, an array: texts as they are, all else as JSON."""
+    if not isinstance(value, list):
+        return None
+    return " ".join(part if isinstance(part, str) else dump_json(part).decode() for part in value) or None
+
+
+def _container(value: Any) -> str | None:
+    """A container's name without the slash that Docker's API writes before it."""
+    return value.removeprefix("/") if isinstance(value, str) else None
+
+
+def _listed(name: str) -> Callable[[Any], str | None]:
+    """The id of this folded name in a list of objects, as .NET's scopes are."""
+
+    def read(value: Any) -> str | None:
+        scopes = value if isinstance(value, list) else ()
+        found = (item for scope in scopes if isinstance(scope, dict) for item in scope.items())
+        return next((text for key, item in found if fold(key) == name and (text := span_id(item))), None)
+
+    return read
+
+
+def _route_method(value: Any) -> str | None:
+    """The method that a route names before its path, `GET /pay/{id}`."""
+    found = _ROUTE.match(value) if isinstance(value, str) else None
+    return found[1] if found else None
+
+
+def _group(value: Any) -> str | None:
+    """The function's or task's name in a CloudWatch log group such as `/aws/lambda/pay`."""
+    return (value.rsplit("/", 1)[-1] or None) if isinstance(value, str) else None
+
+
+READERS: dict[str, Callable[[Any], str | None]] = {
+    "pod": _pod, "container": _container, "group": _group, "listed trace": _listed("traceid"),
+    "listed span": _listed("spanid"), "string": _string, "id": span_id, "hex": _hex_trace,
+    "stack": _stack, "exceptions": _exceptions, "title": _title,
+    "trace": _trace_like, "error": _error_like, "bytes": _bytes,
+    "route method": _route_method, "parts": _parts, "traceparent trace": _part_of(_TRACEPARENT, 1),
+    "traceparent span": _part_of(_TRACEPARENT, 2), "jaeger trace": _part_of(_JAEGER, 1),
+    "jaeger span": _part_of(_JAEGER, 2), "b3 trace": _part_of(_B3, 1), "b3 span": _part_of(_B3, 2),
+}  # fmt: skip
+_DEFAULT_READERS = {"time": "", "level": "any", "trace_id": span_id, "span_id": span_id, "stack_trace": _stack}
+
+
+def reader_of(name: str, place: Place) -> Any:
+    """How a place is read: the unit of a time, the scale of a level, else a function or None."""
+    if name in ("time", "level"):
+        return place.reads or _DEFAULT_READERS[name]
+    return READERS[place.reads] if place.reads else _DEFAULT_READERS.get(name)

@@ -1,0 +1,201 @@
+"""Lines of text: header, stack trace and level found.
+
+Headers of logback, Spring Boot and Python are taken apart, stack traces cut off.
+"""
+
+import re
+from typing import Any
+
+from dualsink.events.draft import Draft
+from dualsink.events.levels import Level, read_level
+from dualsink.events.model import Reason, Refused
+from dualsink.events.timestamps import parse_time
+
+_WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|FATAL|CRITICAL|SEVERE|PANIC"
+_STAMP = re.compile(
+    r"\[?((?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)\]?[ \t]+(?:- )?", re.ASCII
+)
+_TIME = re.compile(
+    r"\[?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{4})[ T]"
+    r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?\]?[ \t]*",
+    re.ASCII,
+)
+_STAMP_FIRST = frozenset("[0123456789")
+_THREAD = re.compile(r"\[([^\]\n]*)\][ \t]+")
+_LEVEL = re.compile(rf"\[?({_WORDS})\]?(?=[ \t:])[ \t]*")
+_CORRELATION = re.compile(r"\[([^,\]\n]*,([0-9a-f]{8,64})?[,-]([0-9a-f]{8,64})?(?:,\w*)?)\][ \t]+", re.ASCII)
+_PROCESS = re.compile(r"(\d+)[ \t]+---[ \t]+", re.ASCII)
+_APPLICATION = re.compile(r"\[([\w.-]+)\][ \t]+(?=\[(?![0-9a-f]{16,32}-[0-9a-f]{16}\]|[ -]*\]))", re.ASCII)
+_IDS = re.compile(r"\[(?:([0-9a-f]{16,32})-([0-9a-f]{16})|[ -]*)\][ \t]+", re.ASCII)
+_LOGGER = re.compile(r"([^\s\[(]\S*)[ \t]+[-:][ \t]+")
+_LINE_LOGGER = re.compile(r"(\S+#\d+):?[ \t]+", re.ASCII)
+_DASH = re.compile(r"[-:][ \t]+")
+_PYTHON = re.compile(rf"(\S+)[ \t]+-[ \t]+({_WORDS})[ \t]+-[ \t]+")
+_COLOUR = re.compile(r"(?:\x1b\[[\d;]*m)+")
+_LEADING = re.compile(
+    rf"({_WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({_WORDS}))[\])>]|(?i:({_WORDS})):|([IWEF])\d{{4}} \d\d:\d\d:\d\d",
+    re.ASCII,
+)
+_LEADING_FIRST = frozenset("[<(\x1b") | {letter for word in _WORDS.split("|") for letter in (word[0], word[0].lower())}
+_BEHIND = re.compile(  # a time, perhaps a process, user, file, request or bar, then the level
+    r"(?:UTC[ \t]+)?(?:\[\d[^\]\n]*\]:?[ \t]+|\d+[ \t]+)?"
+    r"(?:[^\s@\[\]]+@[^\s@\[\]]+[ \t]+|\{[^}\n]*\}[ \t]+|[0-9a-f]{8}-[0-9a-f-]{27}[ \t]+|\|[ \t]+)?"
+    rf"(?:\[(?i:({_WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT))[ \t]*\]"
+    rf"|(?:[a-z]+\.)?({_WORDS}|LOG):|([FEWID])[ \t]+[A-Z]{{3,}}[ \t]+\["
+    rf"|({_WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|]))",
+    re.ASCII,
+)
+_HEAD = re.compile(
+    r"(trce|dbug|info|warn|fail|crit): [^\s\[]+\[\d+\]"  # .NET's simple console
+    r"|\[\d\d:\d\d:\d\d (VRB|DBG|INF|WRN|ERR|FTL)\]"  # Serilog's console
+    r"|[DIWEFA], \[[^\]\n]{10,60}\] +(DEBUG|INFO|WARN|ERROR|FATAL) -- "  # Ruby's Logger
+    rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({_WORDS})/"  # Celery
+    rf"|\[Nest\] \d{{1,9}} {{1,4}}- .{{10,40}}? {{1,8}}({_WORDS}|LOG|VERBOSE) {{1,4}}\[",  # NestJS
+    re.ASCII,
+)
+_LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?([A-Za-z]+)")
+_TRACE_START = re.compile(
+    r"\n(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b[^\n]*\n)?"
+    r"(?=[ \t]+at |Caused by: |[ \t]*\.\.\. \d+ (?:more|common)|Traceback \(most recent call last\):)",
+    re.ASCII,
+)
+
+
+def text_line(text: str) -> Draft:
+    """Return the draft of a line of text.
+
+    Headers of logback, Spring Boot or Python `logging` are taken apart, stack traces cut off.
+    """
+    draft = Draft({})
+    head, draft.stack_trace = split_stack_trace(text)
+    draft.message = _take_header(head, draft)
+    if draft.level is None:
+        draft.level = level_in_text(head)
+    return draft
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a line is a message as it is.
+
+    It has no header and nothing after it.
+    """
+    return "\n" not in text and (text[:1] not in _STAMP_FIRST or _STAMP.match(text) is None)
+
+
+def split_stack_trace(text: str) -> tuple[str, str | None]:
+    """Split a text into message and stack trace.
+
+    Joined by a newline they are the text again.
+    """
+    found = _TRACE_START.search(text) if "\n" in text else None
+    return (text[: found.start()], text[found.start() + 1 :]) if found else (text, None)
+
+
+def _take_header(text: str, draft: Draft) -> str:
+    """Take apart the head of a line.
+
+    Time, level, thread, process and logger; the whole line if it has none.
+    """
+    stamp = _STAMP.match(text)
+    if stamp is None:
+        return text
+    python = _PYTHON.match(text, stamp.end())
+    parts = _python_parts(python) if python else _logback_parts(text, stamp.end())
+    if parts is None or not text[parts["end"] :]:
+        return text
+    _take_stamp(draft, stamp[1])
+    draft.level, draft.level_key, draft.level_value = read_level(parts["level"]), "log_level", parts["level"]
+    draft.extra |= {name: parts[name] for name in ("thread", "correlation", "pid", "logger") if parts.get(name)}
+    draft.trace_id, draft.span_id = parts.get("trace_id"), parts.get("span_id")
+    if "application" in parts:
+        draft.service = parts["application"]
+    return text[parts["end"] :]
+
+
+def _take_stamp(draft: Draft, stamp: str) -> None:
+    """Take the time at a line's head.
+
+    One of day alone, or none at all, is kept as `log_time` by `draft.merge`.
+    """
+    draft.time_key, draft.time_value = "log_time", stamp
+    if stamp[2] == ":":
+        draft.error = Refused(Reason.INVALID_TIMESTAMP, "the line has a time of day, but no date")
+        return
+    try:
+        draft.moment, draft.likely = parse_time(stamp), True
+    except Refused as error:
+        draft.error = error
+
+
+def _python_parts(found: re.Match[str]) -> dict[str, Any]:
+    return {"logger": found[1], "level": found[2], "end": found.end()}
+
+
+def _logback_parts(text: str, at: int) -> dict[str, Any] | None:
+    thread = _THREAD.match(text, at)
+    level = _LEVEL.match(text, thread.end() if thread else at)
+    if level is None and thread:  # "[INFO] text" looks like a thread's name
+        thread, level = None, _LEVEL.match(text, at)
+    if level is None:
+        return None
+    parts = {"level": level[1], "thread": thread and thread[1], "end": level.end()}
+    correlation = _CORRELATION.match(text, level.end())  # Spring Cloud Sleuth's [application,trace,span]
+    if correlation:
+        parts["correlation"], parts["trace_id"], parts["span_id"] = correlation.groups()
+        parts["end"] = correlation.end()
+    return _logger_parts(text, parts)
+
+
+def _logger_parts(text: str, parts: dict[str, Any]) -> dict[str, Any]:
+    at = parts["end"]
+    process = _PROCESS.match(text, at)
+    if process:
+        parts["pid"], at = process[1], process.end()
+        application = _APPLICATION.match(text, at)
+        if application:
+            parts["application"], at = application[1], application.end()
+    late_thread = None if parts["thread"] else _THREAD.match(text, at)
+    start = late_thread.end() if late_thread else at
+    ids = _IDS.match(text, start) if process else None
+    if ids:
+        parts["trace_id"], parts["span_id"], start = ids[1], ids[2], ids.end()
+    logger = _LINE_LOGGER.match(text, start) or _LOGGER.match(text, start)
+    sure = process or parts["thread"] or late_thread or (logger and ("." in logger[1] or "#" in logger[1]))
+    if logger and sure:
+        parts |= {"logger": logger[1], "end": logger.end()}
+        if late_thread:
+            parts["thread"] = late_thread[1]
+        return parts
+    dash = _DASH.match(text, at)
+    parts["end"] = dash.end() if dash else at
+    return parts
+
+
+def level_in_text(text: str) -> Level | None:
+    """Find a level in a text.
+
+    From the first word, one behind a time, or a logfmt `level=`; the text keeps it, so it is not retained elsewhere.
+    """
+    if "\x1b[" in text[:200]:
+        text = _COLOUR.sub("", text)
+    stamp = _TIME.match(text) if text[:1] in _STAMP_FIRST else None
+    found = (
+        (text[:1] in _LEADING_FIRST and _LEADING.match(text))
+        or _HEAD.match(text)
+        or (stamp and _BEHIND.match(text, stamp.end()))
+        or ("=" in text and _LOGFMT.search(text[:1000]))
+    )
+    return read_level(found[found.lastindex or 0])._replace(says_more=False) if found else None
+
+
+_TRACE_ID = re.compile(r"(?i)\btrace[._-]?id[\"']?\s*[:=]\s*[\"']?([0-9a-f]{8,64})(?![0-9a-z])")
+_SPAN_ID = re.compile(r"(?i)\bspan[._-]?id[\"']?\s*[:=]\s*[\"']?([0-9a-f]{8,64})(?![0-9a-z])")
+
+
+def ids_in_text(message: str) -> tuple[str | None, str | None]:
+    """Find trace and span id in a message.
+
+    From `TraceID: x SpanID: y` or `trace_id=x`; the message keeps them.
+    """
+    trace, span = _TRACE_ID.search(message), _SPAN_ID.search(message)
+    return trace and trace[1], span and span[1]

@@ -1,0 +1,1 @@
+"""Iceberg: tables, files, commits, catalogue and storage."""

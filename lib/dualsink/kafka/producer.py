@@ -1,0 +1,101 @@
+"""Producer: records for the topic, each send checked."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from kafka import KafkaProducer
+from kafka.partitioner.default import DefaultPartitioner, murmur2
+
+from dualsink.errors import ServiceUnavailable
+from dualsink.kafka import security
+from dualsink.kafka.topic import Topic
+
+
+class Record(NamedTuple):
+    """Record to send.
+
+    `reason` is the refusal that the parser must give, None for an event.
+    """
+
+    key: bytes
+    value: bytes
+    reason: str | None
+    times: tuple[int, ...] = ()
+    """Times of a file's events in µs UTC, none for what is no event."""
+
+
+class RememberingPartitioner(DefaultPartitioner):
+    """Kafka's partitioner, which hashes a key once.
+
+    In Python that costs as much as sending a record.
+    """
+
+    def partition(
+        self, topic: str, key: Any, serialized_key: bytes | None, value: Any, serialized_value: Any, cluster: Any
+    ) -> int:
+        """Return the partition of a key.
+
+        The one that every Kafka client chooses; any one without a key.
+        """
+        if serialized_key is None:
+            return super().partition(topic, key, serialized_key, value, serialized_value, cluster)
+        partitions = sorted(cluster.partitions_for_topic(topic))
+        return partitions[_hash(serialized_key) % len(partitions)]
+
+
+@lru_cache(maxsize=16_384)
+def _hash(key: bytes) -> int:
+    return murmur2(key) & 0x7FFFFFFF
+
+
+def options(topic: Topic) -> dict[str, Any]:
+    """Return options of kafka-python's producer.
+
+    Idempotent, acknowledged by all replicas. Secrets are read at this call.
+    """
+    return {
+        **security.client_options(topic.brokers),
+        "acks": "all",
+        "enable_idempotence": True,
+        "linger_ms": 20,
+        "batch_size": 256 * 1024,
+        "max_request_size": topic.max_message_bytes,
+        "bootstrap_timeout_ms": 10_000,
+        "partitioner": RememberingPartitioner(),
+    }
+
+
+def produce(
+    records: Iterable[Record], topic: Topic, progress: Callable[[int], None] = lambda count: None
+) -> dict[str, int]:
+    """Send every record (idempotent producer, acks=all), each send checked.
+
+    `progress` gets the count after every 1,000. Returns the counts `records`, `bytes` (of values) and `malformed` (on
+    purpose). Raises ServiceUnavailable if a send was not acknowledged; records sent before it stay in the topic.
+    """
+    with security.opening(topic.brokers):
+        producer = KafkaProducer(**options(topic))
+    failures: list[BaseException] = []
+    counts: Counter[str] = Counter(records=0, bytes=0, malformed=0)
+    with closing(producer):
+        for record in records:
+            producer.send(topic.name, key=record.key, value=record.value).add_errback(failures.append)
+            counts["records"] += 1
+            counts["bytes"] += len(record.value or b"")
+            counts["malformed"] += record.reason is not None
+            if counts["records"] % 1000 == 0:
+                progress(counts["records"])
+                _raise_first(failures)
+        producer.flush()
+    _raise_first(failures)
+    return dict(counts)
+
+
+def _raise_first(failures: list[BaseException]) -> None:
+    if failures:
+        raise ServiceUnavailable(
+            f"Kafka did not acknowledge {len(failures)} records; the first: {type(failures[0]).__name__}: {failures[0]}"
+        )

@@ -1,0 +1,264 @@
+"""Lines of text as records, taken apart by their form.
+
+A form is a declaration: how a line of it looks, and which parts of it are which fields. What no form knows is a line
+that begins with a time, as the `log` that Fluent Bit would make of it.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import orjson
+
+from dualsink.events.draft import keep
+
+Fields = dict[str, Any]
+
+_ERROR_LOG_TIME = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{6})? \d{4}"
+_TOMCAT_TIME = rb"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?"
+
+START = re.compile(
+    rb"(?:<\d{1,3}>\d? ?)?\[?\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d"  # ISO 8601, logback, nginx, RFC 5424
+    rb"|\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"  # Apache's access log
+    rb"|\[%b\] \["  # its error log
+    rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d[. ]"  # Tomcat
+    rb"|(?:https?|h2|grpcs|wss?) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* \S+ \S+:\d+ "  # AWS load balancers
+    rb"|(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S|CEF:\d)"  # syslog without a year, CEF
+    % _ERROR_LOG_TIME
+)
+"""Beginning of a line that is no continuation of the one before."""
+
+
+class LineForm(NamedTuple):
+    """Form of a line."""
+
+    name: str
+    specification: str
+    """Address of its documentation."""
+    head: re.Pattern[bytes]
+    """Beginning of a line, whose groups are fields."""
+    rest: str = ""
+    """Field of what follows the head."""
+    whole: str = ""
+    """Field of the line as it is, if the fields do not hold all of it."""
+    adds: Callable[[Fields, str], None] | None = None
+    """Adder of the fields in what follows the head, if that is not one."""
+
+
+def record(lines: list[bytes], **more: str) -> bytes:
+    """Return lines that belong together as a record.
+
+    `more` are its other fields. With none, no form and no time it is the text as it is.
+    """
+    text = b"\n".join(lines).rstrip()
+    fields = fields_of(text)
+    if not more and fields is None:
+        return text
+    return json_bytes((fields or {"log": _decoded(text)}) | more)
+
+
+def fields_of(text: bytes) -> Fields | None:
+    """Return the fields of a line of text.
+
+    None if it has no known form and no time.
+    """
+    for form in FORMS:
+        if found := form.head.match(text):
+            fields = {name: _decoded(value) for name, value in found.groupdict().items() if value is not None}
+            if form.rest:
+                fields[form.rest] = _decoded(text[found.end() :])
+            if form.whole:
+                fields[form.whole] = _decoded(text)
+            if form.adds:
+                form.adds(fields, _decoded(text[found.end() :]))
+            return fields
+    found = _TIME.search(text)
+    if found is None:
+        return None
+    rest = text[found.end() :].lstrip()  # an object: `kubectl logs --timestamps`
+    return {"log": _decoded(rest if rest[:1] == b"{" else text), "time": _decoded(found[found.lastindex or 0])}
+
+
+def json_bytes(fields: Fields) -> bytes:
+    """Return fields as JSON.
+
+    Bytes that are no UTF-8 stay as they are.
+    """
+    try:
+        return orjson.dumps(fields)
+    except TypeError:
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogateescape")
+
+
+def cells(values: list[str], columns: list[str] | tuple[str, ...]) -> Fields:
+    """Return the cells of a row under its columns' names.
+
+    `-` says that there is nothing; cells beyond the columns are kept as `_extra_cells`.
+    """
+    fields: Fields = {name: cell for name, cell in zip(columns, values, strict=False) if cell != "-"}
+    if len(values) > len(columns):
+        keep(fields, "_extra_cells", values[len(columns) :])
+    return fields
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+_TIME = re.compile(
+    rb"\[?(\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d)(?!\d))?)"
+    rb"|\A(%b)"
+    rb"|\A\[(%b)\]" % (_TOMCAT_TIME, _ERROR_LOG_TIME)
+)
+
+# -- AWS load balancers ----------------------------------------------------------------------------
+
+_ELB = (
+    "request_processing_time", "backend_processing_time", "response_processing_time", "elb_status_code",
+    "backend_status_code", "received_bytes", "sent_bytes", "request", "user_agent", "ssl_cipher", "ssl_protocol",
+)  # fmt: skip
+_ALB = (
+    "request_processing_time", "target_processing_time", "response_processing_time", "elb_status_code",
+    "target_status_code", "received_bytes", "sent_bytes", "request", "user_agent", "ssl_cipher", "ssl_protocol",
+    "target_group_arn", "trace_id", "domain_name", "chosen_cert_arn", "matched_rule_priority", "request_creation_time",
+    "actions_executed", "redirect_url", "error_reason", "target:port_list", "target_status_code_list",
+    "classification", "classification_reason", "conn_trace_id",
+)  # fmt: skip
+_CELL = re.compile(r'"([^"]*)"|(\S+)')
+_REQUEST = ("request_verb", "request_url", "request_proto")
+
+
+def _columns(columns: tuple[str, ...]) -> Callable[[Fields, str], None]:
+    def add(fields: Fields, text: str) -> None:
+        found = cells([quoted or plain for quoted, plain in _CELL.findall(text)], columns)
+        request = found.get("request", "").split(" ")
+        if len(request) == len(_REQUEST) and "-" not in request:
+            del found["request"]
+            found |= zip(_REQUEST, request, strict=True)
+        fields |= found
+
+    return add
+
+
+# -- CEF -------------------------------------------------------------------------------------------
+
+_KEY = re.compile(r"(?:\A|(?<=\s))([\w.\[\]-]{1,100})=")
+_BARRED = re.compile(r"((?:[^|\\]|\\(?:.|\Z))*)(?:\||\Z)", re.DOTALL)
+_ESCAPED = re.compile(r"\\([\\=|nr])")
+_ESCAPES = {"n": "\n", "r": "\r"}
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), text) if "\\" in text else text
+
+
+_CEF_HEADER = (
+    "cefVersion", "deviceVendor", "deviceProduct", "deviceVersion", "deviceEventClassId", "name", "severity",
+)  # fmt: skip
+
+
+def _add_cef(fields: Fields, text: str) -> None:
+    """Add what follows `CEF:` in a line.
+
+    Seven fields between bars, then pairs of key and value. Of equal keys the first counts; the line has all.
+    """
+    header = _BARRED.findall(text)[: len(_CEF_HEADER)]
+    extension = text[sum(len(part) + 1 for part in header) :]
+    fields |= zip(_CEF_HEADER, map(_unescaped, header), strict=False)
+    keys = list(_KEY.finditer(extension))
+    for key, after in zip_longest(keys, keys[1:]):
+        fields.setdefault(key[1], _unescaped(extension[key.end() : after and after.start()].rstrip()))
+
+
+# -- all forms -------------------------------------------------------------------------------------
+
+
+def _take_facility(fields: Fields, _: str) -> None:
+    """Take the facility out of syslog's priority."""
+    fields["priority"] = str(int(fields["priority"]) % 8)
+
+
+_SYSLOG_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+
+FORMS = (
+    LineForm(
+        "Common Event Format (CEF), with or without a head of syslog",
+        "https://www.microfocus.com/documentation/arcsight/arcsight-smartconnectors-8.3/cef-implementation-standard/",
+        re.compile(
+            rb"(?:<\d{1,3}>)?(?:1 )?(?:(?:(?P<time>%b)|(?P<syslog_time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d))"
+            rb" (?P<host>\S+) (?:[^|]{0,100}? )?)?CEF:(?=\d{1,3}(?:\.\d{1,3})?\|(?:[^|\\]|\\.)*\|)" % _SYSLOG_TIME,
+            re.DOTALL,
+        ),
+        whole="line",
+        adds=_add_cef,
+    ),
+    LineForm(
+        "Application Load Balancer",
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html",
+        re.compile(
+            rb"(?P<type>https?|h2|grpcs|wss?) (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (?P<elb>\S+)"
+            rb" (?P<client_port>\S+:\d+) (?:(?P<target_port>\S+:\d+)|-) (?=-?[\d.]+ -?[\d.]+ -?[\d.]+ (?:\d{3}|-) )"
+        ),
+        adds=_columns(_ALB),
+    ),
+    LineForm(
+        "Classic Load Balancer",
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html",
+        re.compile(
+            rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (?P<elb>\S+) (?P<client_port>\S+:\d+)"
+            rb" (?:(?P<backend_port>\S+:\d+)|-) (?=-?[\d.]+ -?[\d.]+ -?[\d.]+ (?:\d{3}|-) )"
+        ),
+        adds=_columns(_ELB),
+    ),
+    LineForm(
+        "Apache error log",
+        "https://httpd.apache.org/docs/2.4/mod/core.html#errorlogformat",
+        re.compile(
+            rb"\[(?P<time>%b)\]"
+            rb" \[(?:(?P<apache_module>[\w-]*):)?(?P<level>[a-z]+\d?)\](?: \[pid (?P<pid>\d+)(?::tid (?P<tid>\d+))?\])?"
+            rb"(?: \[client (?P<client>[^\]\n]+)\])? " % _ERROR_LOG_TIME
+        ),
+        rest="message",
+    ),
+    LineForm(
+        "Tomcat's catalina",
+        "https://tomcat.apache.org/tomcat-10.1-doc/logging.html",
+        re.compile(
+            rb"(?P<time>%b) (?P<level>[A-Z]+)"
+            rb" \[(?P<thread>[^\n]{0,200}?)\] (?P<logger>[^\s\[]\S{0,400}) " % _TOMCAT_TIME
+        ),
+        rest="log",
+    ),
+    LineForm(
+        "Apache access log",
+        "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats",
+        re.compile(rb'(?P<client>\S+) \S+ \S+ \[(?P<time>[^\]]+)\] "(?:[^"\\]|\\.)*" (?P<status>\d{3})', re.DOTALL),
+        whole="log",
+    ),
+    LineForm(
+        "syslog file, with whole times",
+        "https://www.rsyslog.com/doc/configuration/templates.html",
+        re.compile(
+            rb"(?P<time>%b) (?P<host>[\w.-]+) (?P<programname>[\w./-]+)(?:\[\d+\]|(?<= kernel)|(?<= sudo)): "
+            % _SYSLOG_TIME
+        ),
+        rest="log",
+        whole="line",
+    ),
+    LineForm(
+        "syslog",
+        "https://www.rfc-editor.org/rfc/rfc5424",
+        re.compile(
+            rb"<(?P<priority>\d{1,3})>1 (?P<time>\S+) (?P<host>\S+) (?P<programname>\S+) \S+ \S+"
+            rb" (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?",
+            re.DOTALL,
+        ),
+        rest="log",
+        whole="line",
+        adds=_take_facility,
+    ),
+)
+"""Forms in the order in which they are tried."""

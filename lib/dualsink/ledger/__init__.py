@@ -1,0 +1,1 @@
+"""The ledger: proof that both stores hold the same events."""

@@ -1,0 +1,1 @@
+"""Notebook views: results, queries, plots, dashboards, the explorer."""

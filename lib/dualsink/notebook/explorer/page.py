@@ -1,0 +1,52 @@
+"""Explorer's page: its files, and the widget that shows it in JupyterLab."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import anywidget
+
+from dualsink.notebook.explorer import requests
+from dualsink.notebook.explorer.cancellation import Cancellation
+from dualsink.notebook.explorer.stores import Stores
+from dualsink.settings import Settings
+
+STATIC = Path(__file__).with_name("static")
+_SCRIPTS = ("dom", "chart", "filters", "table", "app")
+
+
+def script() -> str:
+    """Return the page's one module: a widget takes a single file."""
+    return "\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
+
+
+class Page(anywidget.AnyWidget):
+    """Page of one environment, to be displayed; the kernel answers it."""
+
+    _esm = script()
+    _css = STATIC / "explorer.css"
+
+    def __init__(self, settings: Settings):
+        super().__init__()
+        self._stores = Stores.of(settings)
+        self._threads = ThreadPoolExecutor(2)
+        self._running: dict[int, Cancellation] = {}
+        self.on_msg(lambda _, asked, __: self.ask(asked))
+
+    def ask(self, asked: dict[str, Any]) -> None:
+        """Have a numbered message answered.
+
+        Without one, its number's answer is cancelled.
+        """
+        number = asked["number"]
+        if "message" in asked:
+            cancellation = self._running[number] = Cancellation()
+            self._threads.submit(self._answer, number, asked["message"], cancellation)
+        elif running := self._running.get(number):
+            running.request()
+
+    def _answer(self, number: int, message: dict[str, Any], cancellation: Cancellation) -> None:
+        try:
+            self.send({"to": number, "reply": requests.answer(self._stores, message, cancellation)})
+        finally:
+            self._running.pop(number, None)

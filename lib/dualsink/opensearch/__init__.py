@@ -1,0 +1,1 @@
+"""OpenSearch: documents, indices, bulk requests and searches."""

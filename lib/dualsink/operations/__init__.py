@@ -1,0 +1,1 @@
+"""Operations: set up, mend, age, audit."""

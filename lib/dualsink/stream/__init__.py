@@ -1,0 +1,1 @@
+"""The streaming query: every micro-batch to both stores."""

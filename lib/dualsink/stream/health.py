@@ -1,0 +1,148 @@
+"""Health of the servers, and the cause of a failure."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+import requests
+from botocore.config import Config
+from opensearchpy import OpenSearch
+from opensearchpy.exceptions import (
+    AuthenticationException,
+    AuthorizationException,
+    ConnectionError,
+    OpenSearchException,
+)
+
+from dualsink import local_servers
+from dualsink.errors import DeploymentError, DualsinkError, PlatformError, ServiceUnavailable
+from dualsink.iceberg.catalog import Nessie
+from dualsink.iceberg.security import storage_failure
+from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.storage import answering, client
+from dualsink.kafka import topic
+from dualsink.kafka.brokers import Brokers
+from dualsink.opensearch import index, ism, security
+from dualsink.opensearch.cluster import Cluster
+from dualsink.settings import Settings
+from dualsink.spark import failures
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried, and what came of it.
+
+    `refused` says that the server answers, and does not let us in.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return f"[{'OK' if self.ok else 'FAIL'}] {self.name}: {self.detail}"
+
+
+def check_servers(settings: Settings) -> list[Check]:
+    """Check Kafka, OpenSearch, Nessie and S3 side by side.
+
+    Never raises for a server that does not answer.
+    """
+    storage, checkpoint = Storage.of(settings), settings.checkpoint_url
+    attempts = {
+        "Kafka": partial(_kafka, Brokers.of(settings)),
+        "OpenSearch": partial(_opensearch, Cluster.of(settings)),
+        "Nessie": partial(_nessie, Nessie.of(settings)),
+        "S3": partial(_s3, storage, [storage.bucket, urlsplit(checkpoint).netloc or storage.bucket]),
+    }
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return list(pool.map(_try, attempts, attempts.values()))
+
+
+def require_servers(settings: Settings) -> None:
+    """Raise PlatformError naming each server that does not answer.
+
+    With what to do about local ones, by whether their processes live. Raises DeploymentError for one that answers and
+    lets nobody in.
+    """
+    failed = [check for check in check_servers(settings) if not check.ok]
+    if refused := [check.detail for check in failed if check.refused]:
+        raise DeploymentError(f"{'; '.join(refused)}.")
+    if failed:
+        local = [check.name.lower() for check in failed] if settings.servers == "local" else []
+        raise PlatformError(f"{_no_answer(failed)} {local_servers.advice(settings, local)}".rstrip())
+
+
+def _no_answer(failed: Iterable[Check]) -> str:
+    return f"No answer from {'; '.join(f'{check.name} ({check.detail})' for check in failed)}."
+
+
+def explained(error: Exception, settings: Settings) -> Exception:
+    """Return the error of this package for `error`, if known.
+
+    Else `error` itself. Servers are asked only if nothing else explains it: one that does not answer is then named.
+    """
+    if known := failures.explained(error):
+        return known
+    if isinstance(error, AuthenticationException | AuthorizationException):
+        return security.explained(Cluster.of(settings), error)
+    silent = [check for check in check_servers(settings) if not check.ok]
+    return ServiceUnavailable(f"{_no_answer(silent)} {failures.NEXT}") if silent else error
+
+
+def _try(name: str, attempt: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, attempt())
+    except DeploymentError as error:
+        return Check(name, False, str(error), refused=True)
+    except (DualsinkError, OpenSearchException, requests.RequestException) as error:
+        return Check(name, False, f"{type(error).__name__}: {error}")
+
+
+def _kafka(brokers: Brokers) -> str:
+    with closing(topic.admin(brokers)) as client:
+        live = client.describe_cluster()["brokers"]
+    return f"{len(live)} broker(s) at {brokers.address}"
+
+
+def _opensearch(cluster: Cluster) -> str:
+    with closing(index.connect(cluster, timeout=10)) as client, _admitted(cluster):
+        version, health = client.info()["version"], client.cluster.health()
+        policies = _policies(client)
+    return f"{version['number']}, {health['status']}, {policies}, at {cluster.url}"
+
+
+def _policies(client: OpenSearch) -> str:
+    try:
+        return "with ISM" if ism.is_there(client) else "without ISM: this suite's own retention step does its work"
+    except AuthorizationException:
+        return "its plugins hidden from this user"  # only setup and retention need to know them
+
+
+@contextmanager
+def _admitted(cluster: Cluster) -> Iterator[None]:
+    try:
+        yield
+    except (AuthenticationException, AuthorizationException, ConnectionError) as error:
+        raise security.explained(cluster, error) from None
+
+
+def _nessie(nessie: Nessie) -> str:
+    config = nessie.config()
+    return f"spec {config.get('specVersion')}, branch {nessie.ref}, at {nessie.catalogue.uri}"
+
+
+def _s3(storage: Storage, buckets: Iterable[str]) -> str:
+    config = Config(connect_timeout=10, retries={"max_attempts": 2}, s3={"addressing_style": "path"})
+    names = list(dict.fromkeys(buckets))
+    try:
+        for name in names:
+            with answering(f"bucket {name}"):
+                client(storage, config).head_bucket(Bucket=name)
+    except DualsinkError as error:
+        raise storage_failure(storage) or error from None
+    return f"bucket {', '.join(names)} at {storage.endpoint}"

@@ -1,0 +1,41 @@
+"""Target of records: archive and hot tier."""
+
+from dataclasses import dataclass
+
+from dualsink.events.reading import Reading
+from dualsink.iceberg.archive import Archive
+from dualsink.iceberg.servers import Storage
+from dualsink.opensearch.bulk import Limits
+from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
+from dualsink.settings import Settings
+
+
+@dataclass(frozen=True)
+class Target:
+    """Target of records, with how they are read.
+
+    Spark's tasks get it as it is: it names secrets and holds none.
+    """
+
+    reading: Reading
+    archive: Archive
+    storage: Storage
+    cluster: Cluster
+    hot: HotTier
+    limits: Limits
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Target":
+        """Return the target of the settings.
+
+        The formats of a user's own are read now. Raises SettingsError for what is no declaration.
+        """
+        return cls(
+            Reading.of(settings),
+            Archive.of(settings),
+            Storage.of(settings),
+            Cluster.of(settings),
+            HotTier.of(settings),
+            Limits.of(settings),
+        )

@@ -1,0 +1,140 @@
+"""TLS of every leg: what is trusted, and why a server is not."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from dualsink.errors import DeploymentError, DualsinkError, ServiceUnavailable, SettingsError
+
+PATIENCE = 5
+"""Seconds for each step of a handshake that looks for a cause."""
+_CAUSES = {
+    9: ("its certificate is not valid yet", "compare the clocks"),
+    10: ("its certificate has expired", "renew it there"),
+    18: ("its certificate is self-signed", "set {ca_file} to it if it is meant"),
+    62: ("its certificate is for another name", "use a name that is in it, or have it issued for this one"),
+    64: ("its certificate is for another address", "use a name that is in it, or have it issued for this one"),
+}
+_UNKNOWN = ("its certificate is from an authority that is not trusted", "set {ca_file} to that authority")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Way to one server, as the settings have it.
+
+    `ca_parameter` and `switch` are the parameters to name in a message: the authority's file, and what decides on TLS.
+    `address` is `host:port`.
+    """
+
+    name: str
+    address: str
+    tls: bool
+    switch: str
+    ca_parameter: str
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    def objection(self) -> str:
+        """Return cause and remedy of a failed connection in one line.
+
+        Empty if a connection succeeds. Takes a few seconds at most.
+        """
+        cause, remedy = self._cause()
+        return cause and f"{self.name} at {self.address}: {cause}; {remedy.format(ca_file=self.ca_parameter)}."
+
+    def failure(self, client_error: Exception | None = None) -> DualsinkError | None:
+        """Return the objection as an error, None without one.
+
+        It ends in the name of the client's own error. ServiceUnavailable if nobody answers, else DeploymentError.
+        """
+        told = self.objection()
+        if not told:
+            return None
+        kind = ServiceUnavailable if "listens" in told or "no answer" in told else DeploymentError
+        return kind(f"{told} ({type(client_error).__name__})" if client_error else told)
+
+    def _cause(self) -> tuple[str, str]:
+        host, _, port = self.address.rpartition(":")
+        host = host.strip("[]")
+        try:
+            with socket.create_connection((host, int(port)), PATIENCE) as plain:
+                return self._handshake(plain, host) if self.tls else self._unencrypted(plain)
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN:
+                return "no answer of the name service", "try again"
+            return "the name is unknown", "correct the address"
+        except ConnectionRefusedError:
+            return "nothing listens there", "start it or correct the address"
+        except TimeoutError:
+            return f"no answer within {PATIENCE} s", "look at the server and the network between"
+        except OSError as error:
+            return f"no answer ({error.strerror or type(error).__name__})", "look at the server and the network between"
+
+    def _handshake(self, plain: socket.socket, host: str) -> tuple[str, str]:
+        trusted = context(self.ca_file, self.cert_file, self.key_file)
+        try:
+            with trusted.wrap_socket(plain, server_hostname=host) as secure:
+                return self._admission(secure)
+        except ssl.SSLCertVerificationError as error:
+            return _CAUSES.get(error.verify_code, _UNKNOWN)
+        except ssl.SSLError as error:
+            if "ALERT" in (error.reason or ""):
+                return _refused(error)
+            return "it speaks no TLS", f"see {self.switch}"
+        except TimeoutError:
+            return f"no answer to TLS within {PATIENCE} s", f"look at the server, and at {self.switch}"
+        except (ConnectionResetError, BrokenPipeError):
+            return "it speaks no TLS", f"see {self.switch}"
+
+    def _admission(self, secure: ssl.SSLSocket) -> tuple[str, str]:
+        """Wait a moment for the word by which TLS 1.3 turns a client away."""
+        secure.settimeout(0.5)
+        try:
+            secure.recv(1)
+        except TimeoutError:
+            return "", ""
+        except ssl.SSLError as error:
+            return _refused(error)
+        return "", ""
+
+    def _unencrypted(self, plain: socket.socket) -> tuple[str, str]:
+        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        try:
+            with unverified.wrap_socket(plain):
+                return "it speaks TLS alone", f"see {self.switch}"
+        except OSError as error:
+            speaks = isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
+            return ("it speaks TLS alone", f"see {self.switch}") if speaks else ("", "")
+
+
+def context(ca_file: str = "", cert_file: str = "", key_file: str = "") -> ssl.SSLContext:
+    """Return a context that verifies certificate and host name.
+
+    By the system's authorities, or with `ca_file` by those in it alone; the other two are this client's. Raises
+    SettingsError naming a file that cannot be used.
+    """
+    found = ssl.create_default_context()
+    if ca_file:
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _load(found.load_verify_locations, ca_file)
+    if cert_file:
+        _load(found.load_cert_chain, cert_file, key_file or None)
+    return found
+
+
+def _load(load, *files: str | None) -> None:
+    try:
+        load(*files)
+    except OSError as error:
+        names = " and ".join(filter(None, files))
+        raise SettingsError(f"Cannot use {names}: {error.strerror or error}. Certificates and keys are PEM.") from None
+
+
+def _refused(error: ssl.SSLError) -> tuple[str, str]:
+    reason = (error.reason or "").rpartition("ALERT_")[2].replace("_", " ").lower()
+    return (
+        f"it turns this client's certificate away ({reason})",
+        "set certificate and key of this client to ones it knows",
+    )

@@ -1,0 +1,1 @@
+"""Developer's workbench: servers, notebook runs, chaos and benchmarks."""

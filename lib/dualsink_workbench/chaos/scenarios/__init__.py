@@ -1,0 +1,1 @@
+"""Faults and recoveries, one module a family."""

@@ -1,0 +1,226 @@
+"""Lines of text, each kind in a file of its own: their events have the right values."""
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.support.corpus import MICROS
+
+from dualsink.errors import InputError
+from dualsink.events.parser import Event, Parser
+from dualsink.kafka.log_files import read
+
+DATA = Path(__file__).parents[2] / "data"
+PARSER = Parser()
+NOW = datetime(2026, 12, 24, 12, tzinfo=UTC)
+SECOND = 1_000_000
+STACK = "\tat shop.Pay.charge(Pay.java:42)"
+RIGHT = {
+    "apache_error.log": [
+        (123_456, "ERROR", "unknown", None, "File does not exist: /srv/www/favicon.ico"),
+        (SECOND + 250, "INFO", "unknown", None,
+         "AH00489: Apache/2.4.62 (Unix) configured -- resuming normal operations"),
+        (3 * SECOND, "ERROR", "unknown", None, "client denied by server configuration: /export/home"),
+        (4 * SECOND, "TRACE", "unknown", None, "(70014)End of file found: handshake interrupted"),
+    ],
+    "catalina.out": [
+        (123_000, "INFO", "org.apache.catalina.startup.Catalina.start", None, "Server startup in [1234] milliseconds"),
+        (1_500_000, "FATAL", "org.apache.catalina.core.StandardWrapperValve.invoke", None,
+         "Servlet.service() for servlet [pay] threw exception\n\tjava.lang.IllegalStateException: card refused"),
+        (2 * SECOND, "WARN", "org.apache.catalina.loader.WebappClassLoaderBase.clearReferencesThreads", None,
+         "The web application [shop] appears to have started a thread"),
+    ],
+    "alb.log": [
+        (123_456, "INFO", "app/shop/50dc6c495c0c9188", None, "GET https://shop.example:443/pay?id=1 200"),
+        (SECOND, "INFO", "app/shop/50dc6c495c0c9188", None, "POST https://shop.example:443/pay 502"),
+    ],
+    "elb.log": [
+        (123_456, "INFO", "shop", None, "GET http://shop.example:80/pay 200"),
+        (SECOND, "INFO", "shop", None, "GET https://shop.example:443/ 504"),
+        (2 * SECOND, "INFO", "shop", None, "- - - "),
+    ],
+    "cef.log": [
+        (123_000, "FATAL", "threatmanager", None, "worm successfully stopped"),
+        (SECOND, "WARN", "Wall|E", "edge-1", "no route to a=b, said\nthe router"),
+        (2_500_000, "INFO", "Wall", "fw-2", "packet passed"),
+    ],
+    "compose.log": [
+        (123_000, "ERROR", "web", None, "card refused"),
+        (200_000, "INFO", "db", None,
+         "2026-11-23 10:00:00.200 UTC [42] LOG:  database system is ready to accept connections"),
+        (SECOND, "WARN", "worker", None, "queue is long"),
+        (2 * SECOND, "INFO", "web", None, "paid"),
+    ],
+}  # fmt: skip
+
+
+def events(name: str, shift_to: datetime | None = None) -> Iterator[Event]:
+    for record in read(DATA / "lines" / name, PARSER, shift_to):
+        (outcome,) = PARSER.parse_record(record.value, record.key, -1)
+        assert isinstance(outcome, Event), (record, outcome)
+        yield outcome
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_lines_of_each_kind_become_events(name):
+    found = sorted(events(name), key=lambda event: event.timestamp)
+    assert [(e.timestamp - MICROS, e.level, e.service, e.host, e.message) for e in found] == RIGHT[name]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_their_times_are_moved_by_one_distance(name):
+    pairs = zip(events(name), events(name, NOW), strict=True)
+    assert len({after.timestamp - before.timestamp for before, after in pairs}) == 1
+
+
+def attributes(event: Event) -> dict:
+    return json.loads(event.attributes)
+
+
+def test_parts_of_a_head_are_kept():
+    apache, tomcat, load_balancer, cef = (
+        next(events(name)) for name in ("apache_error.log", "catalina.out", "alb.log", "cef.log")
+    )
+    assert attributes(apache) == {
+        "apache_module": "core", "pid": "35708", "tid": "4328636416", "client": "192.0.2.7:51342"
+    }  # fmt: skip
+    assert attributes(tomcat)["thread"] == "main"
+    assert load_balancer.trace_id == "1-58337262-36d228ad5d99923122bbe354"
+    assert attributes(load_balancer)["ssl_protocol"] == "TLSv1.2"
+    assert attributes(cef)["src"] == "10.0.0.1"
+    assert attributes(cef)["level_original"] == "10"
+
+
+def test_escapes_of_cef_are_undone_and_an_equals_sign_in_a_value_is_no_key():
+    _, event, _ = events("cef.log")
+    assert attributes(event)["request"] == "https://shop.example/?a=1&b=2"
+
+
+def test_stack_traces_belong_to_their_line():
+    (_, tomcat, _), compose = events("catalina.out"), next(events("compose.log"))
+    assert tomcat.stack_trace.splitlines()[0].strip() == STACK.strip()
+    assert compose.stack_trace == f"java.lang.IllegalStateException: card refused\n{STACK}"
+    assert attributes(compose)["container_name"] == "web-1"
+
+
+def test_columns_between_bars_are_no_output_of_compose(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text("time | level | message\n2026-11-23T10:00:00Z | warn | paid\n")
+    (record,) = read(path, PARSER)
+    assert b"container_name" not in record.value
+    path.write_text("paid | by card\nrefused | twice\n")
+    with pytest.raises(InputError, match="no CSV header"):
+        list(read(path, PARSER))
+
+
+def written(tmp_path, *lines: str) -> list[dict]:
+    """Records that a file of these lines becomes, as objects; a text stays a text."""
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    values = [record.value for record in read(path, PARSER)]
+    return [json.loads(value) if value.startswith(b"{") else value.decode() for value in values]
+
+
+CEF = "CEF:0|Acme|Wall|1|100|login|3|"
+
+
+def test_a_backslash_at_the_end_of_a_line_of_cef_costs_no_time_and_no_value(tmp_path):
+    began = time.monotonic()
+    lines = [f"{CEF}src=1.2.3.4 msg=dir C:\\Temp\\", CEF + "a" * 100_000 + "\\", CEF + "k=v " * 20_000 + "\\"]
+    first, *_ = written(tmp_path, *lines)
+    assert (first["src"], first["msg"]) == ("1.2.3.4", "dir C:\\Temp\\")
+    assert time.monotonic() - began < 5
+
+
+def test_what_cef_does_not_name_is_kept_with_the_line(tmp_path):
+    line = f"Nov 23 10:00:02 fw-2 vendor: {CEF}free text filePath=C:\\Temp\\ user=joe"
+    (record,) = written(tmp_path, line)
+    assert (record["line"], record["user"], record["host"]) == (line, "joe", "fw-2")
+    assert record["filePath"] == "C:\\Temp\\"
+
+
+def test_every_line_of_a_file_of_cef_is_a_record_of_its_own(tmp_path):
+    head = "Nov 23 10:00:03 fw-2"
+    lines = [f"{head} {CEF}act=pass", f"{head} sshd[12]: Failed password user=root", f"{head} vendor: {CEF}act=drop"]
+    lines += [f"<134>1 {head} {CEF}act=a", f"<134>1 {CEF}act=b"]
+    first, sshd, *others = written(tmp_path, *lines)
+    assert first["act"] == "pass" and sshd == lines[1]
+    assert [record["act"] for record in others] == ["drop", "a", "b"]
+
+
+def test_a_file_of_syslog_without_a_year_is_refused_in_words(tmp_path):
+    with pytest.raises(InputError, match="lines that begin with a date and time"):
+        written(tmp_path, "Nov 23 10:00:03 web sshd[12]: Failed password for root")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "23-Nov-2026 10:00:00.123 client @0x7f 10.0.0.1#53: query",
+        "[Mon Nov 23 10:00:00.123456 2026] [pid 1] AH00094: Command line",
+        "23-Nov-2026 10:00:00.123 INFO [main] ContainerBase.[Catalina].[localhost].[/].log started",
+    ],
+)
+def test_a_line_that_begins_with_a_time_keeps_it_without_a_form_of_its_own(tmp_path, line):
+    (record,) = written(tmp_path, line)
+    assert record["log"] in line and record["time"] in line
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    first, _ = written(tmp_path, f"\ufeff{CEF}act=pass", f"{CEF}act=drop")
+    assert first["act"] == "pass"
+
+
+def test_a_user_agent_may_end_in_a_backslash(tmp_path):
+    line = (DATA / "lines" / "alb.log").read_text().splitlines()[0]
+    agent = shlex.split(line)[13]
+    assert written(tmp_path, line.replace(agent, "c\\"))[0]["user_agent"] == "c\\"
+
+
+# -- docker compose ------------------------------------------------------------------------------------
+
+
+def test_lines_of_compose_without_times_are_records_of_their_own(tmp_path):
+    lines = [
+        'web-1  | {"time":"2026-11-23T10:00:00Z","msg":"a"}',
+        "web-1  | plain",
+        "redis-1  | 1:M ready",
+        "redis-1  | ok",
+    ]
+    assert [record["log"] for record in written(tmp_path, *lines)] == [
+        '{"time":"2026-11-23T10:00:00Z","msg":"a"}', "1:M ready", "plain", "ok",
+    ]  # fmt: skip
+
+
+def test_a_trace_of_compose_is_bounded(tmp_path):
+    lines = ["web-1  | 2026-11-23T10:00:00Z boom", *["web-1  |   at a"] * 2500]
+    assert len(written(tmp_path, *lines)) > 1
+
+
+def test_what_compose_says_itself_does_not_hide_its_lines(tmp_path):
+    lines = ["Attaching to web-1", "web-1  | 2026-11-23T10:00:00Z a", "web-1  | 2026-11-23T10:00:01Z b"]
+    first, *events = written(tmp_path, *lines)
+    assert first == "Attaching to web-1" and [e["service"] for e in events] == ["web", "web"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["info | 2026-11-23T10:00:00Z | card refused"] * 2,
+        ["payment | 2026-11-23T10:00:00Z | info | card refused"] * 2,
+        ["info | 2026-11-23T10:00:00Z card refused"] * 2,
+        ["foo | bar", "baz | qux", "x | 2026-11-23T10:00:00Z a"],
+    ],
+)
+def test_a_table_with_bars_is_no_output_of_compose(tmp_path, lines):
+    with pytest.raises(InputError):
+        written(tmp_path, *lines)
+
+
+def test_lines_of_loguru_behind_a_container_are_output_of_compose(tmp_path):
+    (record,) = written(tmp_path, "web-1  | 2026-11-23 10:00:00.123 | INFO     | app:main:1 - hello")
+    assert record["service"] == "web"

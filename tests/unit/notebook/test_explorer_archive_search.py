@@ -1,0 +1,26 @@
+"""The archive's search gives up instead of making a person wait."""
+
+import time
+
+import pytest
+
+from dualsink.errors import ServiceUnavailable
+from dualsink.notebook.explorer import archive_search
+
+ENDLESS = "SELECT count(*) FROM range(10000000000) AS a, range(1000) AS b WHERE hash(a.range + b.range) % 7 = 1"
+
+
+def test_a_search_that_takes_too_long_ends_with_advice():
+    began = time.monotonic()
+    with (
+        pytest.raises(ServiceUnavailable, match=r"longer than 0\.2 s to answer: narrow the time range"),
+        archive_search.opened(longest=0.2) as database,
+    ):
+        database.execute(ENDLESS).fetchall()
+    assert time.monotonic() - began < 20
+
+
+def test_a_search_that_ends_in_time_is_not_disturbed():
+    with archive_search.opened(longest=0.2) as database:
+        assert database.execute("SELECT 1").fetchall() == [(1,)]
+    time.sleep(0.3)
