@@ -1,7 +1,9 @@
 """The product as its users have it: servers and commands, reached through `python -m dualsink` alone."""
 
+import itertools
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -207,8 +209,9 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _free_ports() -> dict[str, Any]:
-    kafka, nessie, s3, trino = (_free_port() for _ in range(4))
-    opensearch = next(port for port in range(9250, 9299) if _is_free(port) and _is_free(port - 1))
+    """Ports between those that other tests' servers and outgoing connections are given."""
+    kafka, nessie, s3, trino = _free(4, range(10_000, 18_000))
+    (opensearch,) = _free(1, range(4_000, 5_000))
     return {
         "kafka_bootstrap_servers": f"127.0.0.1:{kafka}",
         "opensearch_host": "127.0.0.1",
@@ -219,9 +222,9 @@ def _free_ports() -> dict[str, Any]:
     }
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def _free(count: int, ports: range) -> list[int]:
+    drawn = random.SystemRandom().sample(ports, len(ports))
+    return list(itertools.islice(filter(_is_free, drawn), count))
 
 
 def _is_free(port: int) -> bool:

@@ -1,16 +1,20 @@
 """Server processes: start detached, find again, end; logs and ports."""
 
+import getpass
 import os
 import random
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
+from dualsink.errors import PlatformError
 from dualsink.local_servers import Record
 
 MARK = "DUALSINK_SERVER"
@@ -104,16 +108,37 @@ def last_lines(log: Path, count: int = 8) -> list[str]:
 
 
 def free_ports(count: int, low: int = 20_000, high: int = 32_000) -> list[int]:
-    """Return distinct free loopback ports.
+    """Return distinct free loopback ports, drawn at random.
 
-    Below the range from which outgoing connections take theirs.
+    Below the range from which outgoing connections take theirs. They are this process's until it ends: a server binds
+    its port seconds after it was drawn, and nobody else may be given it in between. Raises PlatformError if fewer are
+    left between `low` and `high`.
     """
-    ports: list[int] = []
-    while len(ports) < count:
-        port = random.randrange(low, high)
-        if port not in ports and is_free(port):
-            ports.append(port)
-    return ports
+    found: list[int] = []
+    for port in random.SystemRandom().sample(range(low, high), high - low):
+        if len(found) == count:
+            break
+        if is_free(port) and _reserve(port):
+            found.append(port)
+    if len(found) < count:
+        raise PlatformError(f"No {count} ports are free between {low} and {high}: stop servers that nobody needs.")
+    return found
+
+
+_reservations: list[FileLock] = []
+
+
+def _reserve(port: int) -> bool:
+    """Keep a port for this process; return whether nobody had it."""
+    folder = Path(tempfile.gettempdir()) / f"dualsink-ports-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = FileLock(folder / str(port))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    _reservations.append(lock)
+    return True
 
 
 def is_free(port: int) -> bool:

@@ -192,7 +192,7 @@ class LocalServers:
 
     def _look_at(self, server: Server, waiting: dict[Server, str], start: float) -> None:
         if not self._record(server.name):
-            raise PlatformError(notice(server.name, server.log, "ended while it was starting"))
+            raise PlatformError(notice(server.name, server.log, f"ended while it was starting{self._taken(server)}"))
         try:
             waiting[server] = server.problem(furnish=True)
         except Stuck as error:
@@ -200,6 +200,12 @@ class LocalServers:
         if not waiting[server]:
             del waiting[server]
             self.say(f"{server.name}: up at {server.endpoint} after {time.monotonic() - start:.1f} s")
+
+    def _taken(self, server: Server) -> str:
+        """Say who holds a port of a server that ended: some servers' logs do not."""
+        ports = [server.port, *self._state.get(server.name).get("ports", {}).values()]
+        held = [f"; its port {port} is held by {process.holder(port)}" for port in ports if not process.is_free(port)]
+        return "".join(held)
 
     def _ports(self, server: Server) -> dict[str, int]:
         """Return secondary ports: the former ones if still free."""
@@ -294,7 +300,7 @@ class State:
 def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
     """Return parameters for a private data folder and free ports."""
     kafka, nessie, s3, trino = process.free_ports(4)
-    (opensearch,) = process.free_ports(1, 9201, OpenSearch.highest_port + 1)
+    (opensearch,) = process.free_ports(1, OpenSearch.highest_port - 4_000, OpenSearch.highest_port + 1)
     path = base.nessie_uri.removeprefix(base.nessie_root)
     return {
         "data_dir": str(data_dir),

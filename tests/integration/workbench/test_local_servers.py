@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -221,6 +222,20 @@ def test_a_taken_port_is_named_with_its_holder_and_a_way_out_and_nothing_is_star
     assert f"opensearch needs port {port}, which process {os.getpid()}" in str(caught.value)
     assert "-p opensearch_port" in str(caught.value)
     assert [s.name for s in fresh.status() if s.running] == []
+
+
+def test_a_port_that_another_takes_during_the_start_is_named_as_the_reason(fresh, monkeypatch):
+    opensearch, taken = fresh._servers["opensearch"], ExitStack()
+    prepare = opensearch.prepare
+
+    def overtaken(ports, *means):
+        prepare(ports, *means)
+        taken.enter_context(closing(socket.create_server(("127.0.0.1", ports["transport"]))))
+
+    monkeypatch.setattr(opensearch, "prepare", overtaken)
+    with taken, pytest.raises(PlatformError) as caught:
+        fresh.start("opensearch")
+    assert re.search(rf"ended while it was starting; its port \d+ is held by process {os.getpid()} ", str(caught.value))
 
 
 def test_a_server_that_ends_while_starting_is_reported_with_its_log_and_the_others_are_ended(fresh):
