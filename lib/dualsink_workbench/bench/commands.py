@@ -148,7 +148,7 @@ def measure_maintenance(settings: Settings, say: Say, events: int, batches: int,
 def time_ledger(settings: Settings, say: Say, events: int, days: int, new: int, output: Path) -> None:
     """Time ledgers over sealed days and a new one."""
     with _own(settings, "ledger", max_offsets_per_trigger=_LEDGER_BATCH) as (servers, own):
-        found = rig.with_spark(own, lambda spark, names: ledger.measure(spark, servers, names, events, days, new))
+        found = rig.with_spark(own, lambda spark, names: ledger.measure(spark, servers, names, events, days, new, say))
         say(report.table(rig.write(output, "ledger", own, found)))
 
 

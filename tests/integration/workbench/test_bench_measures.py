@@ -21,7 +21,7 @@ def back(spark, settings):
     return rehydration.measure(spark, servers, settings, events=2_000)
 
 def proven(spark, settings):
-    return ledger.measure(spark, servers, settings, events=4_000, days=8, new=100)
+    return ledger.measure(spark, servers, settings, events=4_000, days=8, new=100, say=print)
 
 with rig.own_servers(Settings()) as servers:
     for name, work in {
