@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.contract.conftest import ROOT
 
+from dualsink.cli.command import COMMON
+from dualsink.cli.main import commands
 from dualsink_workbench.chaos.registry import SCENARIOS
 
 LONGEST_README = 110
@@ -15,6 +17,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TEXTS = [*PAGES, *sorted(ROOT.glob("notebooks/*.ipynb")), *sorted(ROOT.glob("lib/**/*.py"))]
 NAMED = re.compile(r"(?<![\w/.])(?:docs|lib|tests|notebooks|params|deploy)/[\w./-]*\w\.(?:md|py|ipynb|yaml|png|sh)\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+CALL = re.compile(r"(?:\./run_all\.sh|python -m dualsink(?!\w))([^`\n\\\"'#|>)]*)")
+GROUPS = {"bench", "supply"}
+MODULE = re.compile(r"python -m (dualsink[\w.]*)")
 
 
 def name(file: Path) -> str:
@@ -27,6 +32,18 @@ def prose(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.lstrip().startswith(("|", "#", "<", "!"))]
 
 
+def is_command(words: list[str]) -> bool:
+    """Whether these words are a command with options of its own; a placeholder stands for any."""
+    called = [] if not words or words[0].startswith("-") else words[: 2 if words[0] in GROUPS else 1]
+    if called == ["test"] or any(word.isupper() or "{" in word for word in called):
+        return True
+    table = {command.name: command for command in commands()}
+    if (command := table.get(" ".join(called) or "run")) is None:
+        return False
+    known = {part for option in [*command.options.values(), *COMMON.values()] for part in option.name.split()}
+    return {word for word in words if re.match(r"--?\w", word)} <= known | {"--help"}
+
+
 def test_the_readme_is_short(root):
     assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) <= LONGEST_README
 
@@ -35,6 +52,14 @@ def test_the_readme_is_short(root):
 def test_every_file_that_a_text_names_is_there(file, root):
     named = set(NAMED.findall(file.read_text(encoding="utf-8")))
     assert [path for path in sorted(named) if not (root / path).exists()] == []
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=name)
+def test_every_command_that_a_text_names_is_one_with_these_options(file, root):
+    text = file.read_text(encoding="utf-8")
+    assert [call for call in CALL.findall(text) if not is_command(call.split())] == []
+    modules = [root.joinpath("lib", *module.split(".")) for module in MODULE.findall(text)]
+    assert [m for m in modules if not (m / "__main__.py").is_file() and not m.with_suffix(".py").is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -83,8 +83,9 @@ def write(file: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def read(file: Path) -> list[Outcome]:
-    """Read outcomes that `write` wrote."""
-    return [_outcome(fields) for fields in orjson.loads(file.read_bytes())["outcomes"]]
+    """Read outcomes from JSON, of `write` or of `06_chaos`."""
+    content = orjson.loads(file.read_bytes())
+    return [_outcome(fields) for fields in content.get("result", content)["outcomes"]]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -1,10 +1,12 @@
 """Outcomes of chaos scenarios: judged, told in a line, kept as JSON, shown as a table."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from dualsink.errors import LedgerMismatch, SettingsError
+from dualsink.notebook.results import record
+from dualsink.settings import Settings
 from dualsink_workbench.chaos import report
 from dualsink_workbench.chaos.outcome import Counts, Outcome
 from dualsink_workbench.chaos.registry import SCENARIOS
@@ -65,6 +67,12 @@ def test_outcomes_come_back_from_json_as_they_were(tmp_path):
     outcomes = [GOOD, replace(GOOD, before=None, seconds_to_recover=None, orphans=["1 java"])]
     report.write(tmp_path / "chaos.json", outcomes)
     assert report.read(tmp_path / "chaos.json") == outcomes
+
+
+def test_outcomes_are_read_from_a_notebooks_record_too(tmp_path):
+    settings = Settings(run_id="r", runs_dir=str(tmp_path))
+    file = record(settings, "06_chaos", {"seed": 7, "outcomes": [asdict(GOOD)]}, fact="")
+    assert report.read(file) == [GOOD]
 
 
 def test_scenarios_run_in_the_registrys_order():
