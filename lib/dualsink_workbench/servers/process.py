@@ -126,10 +126,11 @@ def free_ports(count: int, low: int = 20_000, high: int = 32_000) -> list[int]:
 
 
 _reservations: list[FileLock] = []
+"""Locks of this process's ports: one that is let go of ends with its lock."""
 
 
 def _reserve(port: int) -> bool:
-    """Keep a port for this process; return whether nobody had it."""
+    """Reserve a port for this process, if it is free."""
     folder = Path(tempfile.gettempdir()) / f"dualsink-ports-{getpass.getuser()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = FileLock(folder / str(port))

@@ -202,7 +202,10 @@ class LocalServers:
             self.say(f"{server.name}: up at {server.endpoint} after {time.monotonic() - start:.1f} s")
 
     def _taken(self, server: Server) -> str:
-        """Say who holds a port of a server that ended: some servers' logs do not."""
+        """Name who holds a port of an ended server.
+
+        Not every server's log does.
+        """
         ports = [server.port, *self._state.get(server.name).get("ports", {}).values()]
         held = [f"; its port {port} is held by {process.holder(port)}" for port in ports if not process.is_free(port)]
         return "".join(held)
