@@ -1,4 +1,6 @@
-"""Application logs from Kafka to OpenSearch and an Iceberg archive, with a proof that both hold the same events.
+"""Application logs from Kafka to two stores, with a proof.
+
+OpenSearch holds the last days, an Iceberg archive all events; a ledger proves that both hold the same.
 
 The names below are the library's public face; each is loaded when it is first used.
 """

@@ -1,4 +1,4 @@
-"""Commands of this program, as the reader of a message types them."""
+"""Commands of this program as a reader types them."""
 
 import sys
 from pathlib import Path
@@ -9,16 +9,16 @@ _chosen = ""
 
 
 def choose(choice: str) -> None:
-    """Note how settings were chosen: ` --env NAME`, ` --params FILE`, or nothing.
+    """Note how the settings were chosen.
 
-    Messages of this process name it with every command from then on.
+    ` --env NAME`, ` --params FILE`, or nothing: messages of this process add it to every command from then on.
     """
     global _chosen
     _chosen = choice
 
 
 def command(words: str) -> str:
-    """Return a command of this program, such as `up`, to be typed.
+    """Return a command of this program, ready to type.
 
     It is one of `run_all.sh` in a checkout, else of the console command.
     """

@@ -1,4 +1,4 @@
-"""Local servers whose processes live, as their state file records them."""
+"""Local servers and their processes, by the state file."""
 
 import json
 from collections.abc import Iterable
@@ -44,9 +44,9 @@ class Record:
 
 
 def advice(settings: Settings, silent: Iterable[str]) -> str:
-    """Return what to do about local servers that do not answer.
+    """Explain what to do about servers without an answer.
 
-    They are given by name. One whose process lives needs no start: its address or its log says more.
+    They are local and given by name. One whose process lives needs no start: its address or its log says more.
     """
     file = settings.servers_file
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

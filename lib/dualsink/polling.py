@@ -1,4 +1,4 @@
-"""Polling: ask until it is so, or the time is over."""
+"""Polling of a condition."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,10 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 
 def until(so: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
-    """Ask every `every` seconds; return False if the answer was not true within `seconds`. What `so` raises passes."""
+    """Wait for a condition; return whether it came true.
+
+    It is asked every `every` seconds, for `seconds` at most; what it raises passes.
+    """
     asking = Retrying(
         retry=retry_if_result(lambda answer: not answer),
         stop=stop_after_delay(seconds),

@@ -1,4 +1,4 @@
-"""TLS of every leg: what is trusted, and why a server is not."""
+"""TLS of every leg, and the causes of failed handshakes."""
 
 import socket
 import ssl
@@ -36,9 +36,9 @@ class Leg:
     key_file: str = ""
 
     def objection(self) -> str:
-        """Return cause and remedy of a failed connection in one line.
+        """Return cause and remedy of a failed connection.
 
-        Empty if a connection succeeds. Takes a few seconds at most.
+        In one line; empty if a connection succeeds. Takes a few seconds at most.
         """
         cause, remedy = self._cause()
         return cause and f"{self.name} at {self.address}: {cause}; {remedy.format(ca_file=self.ca_parameter)}."
@@ -88,7 +88,10 @@ class Leg:
             return "it speaks no TLS", f"see {self.switch}"
 
     def _admission(self, secure: ssl.SSLSocket) -> tuple[str, str]:
-        """Wait a moment for the word by which TLS 1.3 turns a client away."""
+        """Wait for the alert that refuses a client.
+
+        In TLS 1.3 it comes only after the handshake.
+        """
         secure.settimeout(0.5)
         try:
             secure.recv(1)

@@ -1,4 +1,4 @@
-"""OAuth2 client credentials: a token from its endpoint, kept while it lives."""
+"""OAuth2 client credentials: tokens, renewed before they expire."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The words of docstrings, room by room: what a reader of the first line can rely on."""
+"""The words of docstrings: what a reader of the first line can rely on."""
 
 import ast
 import re
@@ -8,51 +8,8 @@ from pathlib import Path
 import pytest
 from tests.contract.conftest import ROOT
 
-# Rooms and modules that are done; the rest follows room by room.
-DONE = [
-    "lib/dualsink_workbench/**/*.py",
-    *(
-        f"lib/dualsink/{room}/*.py"
-        for room in ("cli", "iceberg", "kafka", "ledger", "opensearch", "operations", "spark", "stream")
-    ),
-    *(
-        f"lib/dualsink/events/{name}.py"
-        for name in (
-            "__init__",
-            "describe",
-            "draft",
-            "formats",
-            "model",
-            "otlp_proto",
-            "packed",
-            "parser",
-            "reading",
-            "records",
-            "strict_json",
-            "text",
-            "user_formats",
-        )
-    ),
-    *(f"lib/dualsink/{name}.py" for name in ("errors", "files", "settings", "timeline", "words")),
-    "lib/dualsink/notebook/*.py",
-    *(
-        f"lib/dualsink/notebook/explorer/{name}.py"
-        for name in (
-            "__init__",
-            "answers",
-            "dsl",
-            "exports",
-            "grammar",
-            "hints",
-            "hot_search",
-            "lucene",
-            "pasted",
-            "state",
-            "stores",
-            "tiers",
-        )
-    ),
-]
+# Modules of the parser whose docstrings are still to be rewritten.
+REMAINING = {"catalogue", "fields", "levels", "lines", "otel", "plans", "readers", "timestamps"}
 LONGEST = 10
 # Words that are no terms of the field, or mean several things.
 FORBIDDEN = re.compile(
@@ -70,7 +27,8 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def modules() -> list[Path]:
-    return sorted(file for pattern in DONE for file in ROOT.glob(pattern))
+    remaining = {ROOT / f"lib/dualsink/events/{name}.py" for name in REMAINING}
+    return sorted(set(ROOT.glob("lib/**/*.py")) - remaining)
 
 
 def documented(file: Path) -> Iterator[tuple[ast.AST, str]]:

@@ -56,7 +56,7 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def show(description: dict[str, Any], out: Console) -> None:
-    """Print what `describe` description, for people."""
+    """Print a description for people."""
     rows = {
         "environment": f"{description['environment']} ({description['servers']} servers)",
         **description["endpoints"],

@@ -1,6 +1,7 @@
-"""The archive's side of the explorer: PyIceberg reads, DuckDB filters and counts, no Spark is started.
+"""Archive's side of the explorer, without Spark.
 
-A search reads twice: first the columns that filter and count, then all columns of the few rows that are shown.
+PyIceberg reads, DuckDB filters and counts. A search reads twice: first the columns that filter and count, then all
+columns of the few rows that are shown.
 """
 
 import threading
@@ -35,7 +36,10 @@ def _sorted(table: str, oldest: bool) -> str:
 
 @contextmanager
 def opened(longest: float = LONGEST) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database for one search. Raises ServiceUnavailable where that takes longer, in seconds, or is cancelled."""
+    """Open a database for one search.
+
+    Raises ServiceUnavailable if the search takes longer than `longest` seconds or is cancelled.
+    """
     with duckdb.connect() as database, cancellation.current().ending(database.interrupt):
         limit = threading.Timer(longest, database.interrupt)
         limit.start()
@@ -50,7 +54,7 @@ def opened(longest: float = LONGEST) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def find(table: StaticTable, slices: Sequence[Slice], wanted: Search) -> Answer:
-    """The answer to a search with both times, over some slices of the archive.
+    """Answer a search with both times from some slices.
 
     Raises SettingsError for what the archive cannot be asked.
     """
@@ -70,7 +74,7 @@ def find(table: StaticTable, slices: Sequence[Slice], wanted: Search) -> Answer:
 
 
 def where(wanted: Search) -> Condition:
-    """The whole condition of a search with both times.
+    """Return the whole condition of a search with both times.
 
     Raises SettingsError for what the archive cannot be asked.
     """
@@ -81,7 +85,7 @@ def where(wanted: Search) -> Condition:
 
 
 def trace(table: StaticTable, slices: Sequence[Slice], trace_id: str, size: int) -> Answer:
-    """The first `size` events of a trace within some slices."""
+    """Return the first `size` events of a trace."""
     asked = Condition("trace_id = $trace", {"trace": trace_id}, {"trace_id"})
     with opened() as database:
         _keep(database, table, slices, asked)
@@ -90,14 +94,20 @@ def trace(table: StaticTable, slices: Sequence[Slice], trace_id: str, size: int)
 
 
 def _keep(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition) -> None:
-    """The rows that answer, with the columns that are counted and sorted by, as the table `found`."""
+    """Create the table `found` of the rows that match.
+
+    It has the columns by which events are counted and sorted.
+    """
     rows = reader.rows(table, slices, {*_LIGHT, *asked.columns})
     database.register("archived", rows)
     _ask(database, f"CREATE TABLE found AS SELECT {_KEPT} FROM archived WHERE {asked.sql}", asked.values)
 
 
 def _ask(database: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> list[tuple]:
-    """All rows at once: a result that is not read to its end keeps its connection. Raises Cancelled."""
+    """Run a statement and fetch all of its rows.
+
+    A result that is not read to its end keeps its connection. Raises Cancelled.
+    """
     cancellation.current().check()  # an interruption between two statements has no effect on the second
     return database.execute(sql, values).fetchall()
 
@@ -132,7 +142,10 @@ def _bars(database: duckdb.DuckDBPyConnection, where: Condition, step: timedelta
 def _page(
     database: duckdb.DuckDBPyConnection, table: StaticTable, where: Condition, wanted: Search
 ) -> list[dict[str, Any]]:
-    """Whole events in order: those of `found` that are shown are looked up by their identity."""
+    """Return one page of `found` as whole events, in order.
+
+    They are looked up by identity.
+    """
     order = _sorted("found", wanted.oldest)
     page = f"CREATE TABLE page AS SELECT * FROM found WHERE {where.sql} {order} LIMIT {wanted.size:d}"
     _ask(database, page, where.values)

@@ -13,7 +13,7 @@ class Cancelled(DualsinkError):
 
 
 class Cancellation:
-    """Cancellation of one question, from another thread than the one that answers."""
+    """Cancellation of one question; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,10 @@ class Cancellation:
 
     @contextmanager
     def ending(self, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end` if cancelled during the block; raises Cancelled if before."""
+        """Call `end` if the question is cancelled meanwhile.
+
+        Raises Cancelled if it was cancelled before the block.
+        """
         with self._lock:
             self.check()
             self._ends.append(end)
@@ -50,5 +53,8 @@ CURRENT: ContextVar[Cancellation] = ContextVar("cancellation")
 
 
 def current() -> Cancellation:
-    """Return that of this thread's question, else one that nobody requests."""
+    """Return the cancellation of this thread's question.
+
+    Without a question, one that nobody requests.
+    """
     return CURRENT.get(None) or Cancellation()

@@ -1,4 +1,4 @@
-"""Explorer's page: its files, and the widget that shows it in JupyterLab."""
+"""Explorer's page: its files, and a widget for JupyterLab."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +16,15 @@ _SCRIPTS = ("dom", "chart", "filters", "table", "app")
 
 
 def script() -> str:
-    """Return the page's one module: a widget takes a single file."""
+    """Return the page's scripts as one module.
+
+    A widget takes a single file.
+    """
     return "\n".join((STATIC / f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
 
 
 class Page(anywidget.AnyWidget):
-    """Page of one environment, to be displayed; the kernel answers it."""
+    """Page of one environment, answered by the kernel."""
 
     _esm = script()
     _css = STATIC / "explorer.css"

@@ -25,7 +25,10 @@ _AROUND = 25
 
 
 def answer(stores: Stores, asked: dict[str, Any], cancellation: Cancellation) -> Reply:
-    """Answer one message of the page, unless that is cancelled meanwhile."""
+    """Answer one message of the page.
+
+    What is cancelled meanwhile is answered as a trouble.
+    """
     CURRENT.set(cancellation)
     kinds: dict[str, Callable[[Stores, dict[str, Any]], Reply]] = {
         "search": _search,
@@ -102,7 +105,7 @@ def _spoken(span: timedelta) -> str:
 
 
 def _one(stores: Stores, asked: dict[str, Any]) -> Reply:
-    """Return the event of a link, which names its time and record."""
+    """Return the event of a link, by time and record."""
     first, record = moment(asked["moment"]), [int(number) for number in asked["record"].split(" ")]
     text = " AND ".join(f"{name}:{n}" for name, n in zip(("partition", "offset", "position"), record, strict=True))
     within = {"start": first, "end": first + timedelta(milliseconds=1), "text": text, "levels": (), "services": ()}
@@ -111,7 +114,10 @@ def _one(stores: Stores, asked: dict[str, Any]) -> Reply:
 
 
 def _around(stores: Stores, asked: dict[str, Any]) -> Reply:
-    """Return what a service and host logged before and after an instant, newest first."""
+    """Return what a service and host logged around an instant.
+
+    Newest first, at most a day before and after.
+    """
     instant, day = moment(asked["moment"]), timedelta(days=1)
     just_after = instant + timedelta(microseconds=1)
     names = [f"{name}:{quoted(asked[name])}" for name in ("service", "host") if asked.get(name)]
@@ -150,7 +156,10 @@ def _counts(found: Answer, wanted: Search) -> Reply:
 
 
 def _histogram(found: Answer, wanted: Search) -> Reply:
-    """Return the bars over the whole time that was searched; times in epoch milliseconds."""
+    """Return the bars over the whole time that was searched.
+
+    Times are in epoch milliseconds.
+    """
     if wanted.start is None or wanted.end is None:
         return {"counts": []}
     return {
