@@ -6,16 +6,30 @@ from dataclasses import dataclass
 
 from dualsink.errors import DeploymentError, DualsinkError, ServiceUnavailable, SettingsError
 
-PATIENCE = 5
+TIMEOUT = 5
 """Seconds for each step of a handshake that looks for a cause."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Cause of a failed connection, with its remedy.
+
+    `silent` means that nobody answered.
+    """
+
+    text: str
+    remedy: str
+    silent: bool = False
+
+
 _CAUSES = {
-    9: ("its certificate is not valid yet", "compare the clocks"),
-    10: ("its certificate has expired", "renew it there"),
-    18: ("its certificate is self-signed", "set {ca_file} to it if it is meant"),
-    62: ("its certificate is for another name", "use a name that is in it, or have it issued for this one"),
-    64: ("its certificate is for another address", "use a name that is in it, or have it issued for this one"),
+    9: Cause("its certificate is not valid yet", "compare the clocks"),
+    10: Cause("its certificate has expired", "renew it there"),
+    18: Cause("its certificate is self-signed", "set {ca_file} to it if it is meant"),
+    62: Cause("its certificate is for another name", "use a name that is in it, or have it issued for this one"),
+    64: Cause("its certificate is for another address", "use a name that is in it, or have it issued for this one"),
 }
-_UNKNOWN = ("its certificate is from an authority that is not trusted", "set {ca_file} to that authority")
+_UNKNOWN = Cause("its certificate is from an authority that is not trusted", "set {ca_file} to that authority")
 
 
 @dataclass(frozen=True)
@@ -40,38 +54,41 @@ class Leg:
 
         In one line; empty if a connection succeeds. Takes a few seconds at most.
         """
-        cause, remedy = self._cause()
-        return cause and f"{self.name} at {self.address}: {cause}; {remedy.format(ca_file=self.ca_parameter)}."
+        cause = self._cause()
+        return self._line(cause) if cause else ""
 
     def failure(self, client_error: Exception | None = None) -> DualsinkError | None:
         """Return the objection as an error, None without one.
 
         It ends in the name of the client's own error. ServiceUnavailable if nobody answers, else DeploymentError.
         """
-        told = self.objection()
-        if not told:
+        cause = self._cause()
+        if not cause:
             return None
-        kind = ServiceUnavailable if "listens" in told or "no answer" in told else DeploymentError
-        return kind(f"{told} ({type(client_error).__name__})" if client_error else told)
+        kind = ServiceUnavailable if cause.silent else DeploymentError
+        return kind(self._line(cause) + (f" ({type(client_error).__name__})" if client_error else ""))
 
-    def _cause(self) -> tuple[str, str]:
+    def _line(self, cause: Cause) -> str:
+        return f"{self.name} at {self.address}: {cause.text}; {cause.remedy.format(ca_file=self.ca_parameter)}."
+
+    def _cause(self) -> Cause | None:
         host, _, port = self.address.rpartition(":")
         host = host.strip("[]")
         try:
-            with socket.create_connection((host, int(port)), PATIENCE) as plain:
+            with socket.create_connection((host, int(port)), TIMEOUT) as plain:
                 return self._handshake(plain, host) if self.tls else self._unencrypted(plain)
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
-                return "no answer of the name service", "try again"
-            return "the name is unknown", "correct the address"
+                return Cause("no answer of the name service", "try again", silent=True)
+            return Cause("the name is unknown", "correct the address")
         except ConnectionRefusedError:
-            return "nothing listens there", "start it or correct the address"
+            return Cause("nothing listens there", "start it or correct the address", silent=True)
         except TimeoutError:
-            return f"no answer within {PATIENCE} s", "look at the server and the network between"
+            return _silence(f"within {TIMEOUT} s")
         except OSError as error:
-            return f"no answer ({error.strerror or type(error).__name__})", "look at the server and the network between"
+            return _silence(f"({error.strerror or type(error).__name__})")
 
-    def _handshake(self, plain: socket.socket, host: str) -> tuple[str, str]:
+    def _handshake(self, plain: socket.socket, host: str) -> Cause | None:
         trusted = context(self.ca_file, self.cert_file, self.key_file)
         try:
             with trusted.wrap_socket(plain, server_hostname=host) as secure:
@@ -81,13 +98,15 @@ class Leg:
         except ssl.SSLError as error:
             if "ALERT" in (error.reason or ""):
                 return _refused(error)
-            return "it speaks no TLS", f"see {self.switch}"
+            return Cause("it speaks no TLS", f"see {self.switch}")
         except TimeoutError:
-            return f"no answer to TLS within {PATIENCE} s", f"look at the server, and at {self.switch}"
+            return Cause(
+                f"no answer to TLS within {TIMEOUT} s", f"look at the server, and at {self.switch}", silent=True
+            )
         except (ConnectionResetError, BrokenPipeError):
-            return "it speaks no TLS", f"see {self.switch}"
+            return Cause("it speaks no TLS", f"see {self.switch}")
 
-    def _admission(self, secure: ssl.SSLSocket) -> tuple[str, str]:
+    def _admission(self, secure: ssl.SSLSocket) -> Cause | None:
         """Wait for the alert that refuses a client.
 
         In TLS 1.3 it comes only after the handshake.
@@ -96,20 +115,24 @@ class Leg:
         try:
             secure.recv(1)
         except TimeoutError:
-            return "", ""
+            return None
         except ssl.SSLError as error:
             return _refused(error)
-        return "", ""
+        return None
 
-    def _unencrypted(self, plain: socket.socket) -> tuple[str, str]:
+    def _unencrypted(self, plain: socket.socket) -> Cause | None:
         unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        encrypted = Cause("it speaks TLS alone", f"see {self.switch}")
         try:
             with unverified.wrap_socket(plain):
-                return "it speaks TLS alone", f"see {self.switch}"
+                return encrypted
         except OSError as error:
-            speaks = isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
-            return ("it speaks TLS alone", f"see {self.switch}") if speaks else ("", "")
+            return encrypted if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "") else None
+
+
+def _silence(how: str) -> Cause:
+    return Cause(f"no answer {how}", "look at the server and the network between", silent=True)
 
 
 def context(ca_file: str = "", cert_file: str = "", key_file: str = "") -> ssl.SSLContext:
@@ -135,9 +158,8 @@ def _load(load, *files: str | None) -> None:
         raise SettingsError(f"Cannot use {names}: {error.strerror or error}. Certificates and keys are PEM.") from None
 
 
-def _refused(error: ssl.SSLError) -> tuple[str, str]:
+def _refused(error: ssl.SSLError) -> Cause:
     reason = (error.reason or "").rpartition("ALERT_")[2].replace("_", " ").lower()
-    return (
-        f"it turns this client's certificate away ({reason})",
-        "set certificate and key of this client to ones it knows",
+    return Cause(
+        f"it turns this client's certificate away ({reason})", "set certificate and key of this client to ones it knows"
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.support.secured import Certificates
 
 from dualsink import tls
-from dualsink.errors import SettingsError
+from dualsink.errors import DeploymentError, DualsinkError, ServiceUnavailable, SettingsError
 from dualsink_workbench.servers import process
 
 Start = Callable[..., str]
@@ -93,7 +93,7 @@ def test_the_wrong_kind_of_port_is_told_with_what_decides_on_it(start, certifica
 
 
 def test_a_server_that_is_silent_is_no_server_without_tls(monkeypatch):
-    monkeypatch.setattr(tls, "PATIENCE", 0.3)
+    monkeypatch.setattr(tls, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = objection(f"127.0.0.1:{silent.getsockname()[1]}")
     assert "no answer to TLS within 0.3 s; look at the server, and at switch" in told
@@ -110,6 +110,15 @@ def test_a_host_that_is_not_there_is_told():
     (free_port,) = process.free_ports(1)
     assert "nothing listens there; start it" in objection(f"127.0.0.1:{free_port}")
     assert "the name is unknown" in objection("nowhere.invalid:9092")
+
+
+def test_only_silence_means_that_a_server_is_unavailable(start, certificates):
+    def failure(address: str) -> type[DualsinkError]:
+        return type(tls.Leg("who listens", address, True, "switch", "ca", str(certificates.ca)).failure())
+
+    (free_port,) = process.free_ports(1)
+    assert failure(f"127.0.0.1:{free_port}") is ServiceUnavailable
+    assert failure(start(certificates.issue("server", "127.0.0.1", expired=True))) is DeploymentError
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
