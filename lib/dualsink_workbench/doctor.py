@@ -76,8 +76,8 @@ def _python() -> Check:
 
 def _machine() -> Check:
     memory = psutil.virtual_memory()
-    told = f"{words.size(memory.total)} of memory, {words.size(memory.available)} free"
-    return Check("machine", True, f"{words.count(psutil.cpu_count() or 1, 'core')}, {told}")
+    size = f"{words.size(memory.total)} of memory, {words.size(memory.available)} free"
+    return Check("machine", True, f"{words.count(psutil.cpu_count() or 1, 'core')}, {size}")
 
 
 def _disks(settings: Settings) -> Iterator[Check]:

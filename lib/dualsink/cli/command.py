@@ -91,13 +91,13 @@ class Command:
         settings = settings_of(here, env, param, params, **fixed)
         options = {name: here / value if isinstance(value, Path) else value for name, value in given.items()}
         with Talk() as talk:
-            return self._told(talk, self._job()(settings, talk, **options))
+            return self._report(talk, self._job()(settings, talk, **options))
 
     def _job(self) -> Any:
         module, _, function = self.job.partition(":")
         return getattr(import_module(module), function)
 
-    def _told(self, talk: Talk, result: Any) -> int:
+    def _report(self, talk: Talk, result: Any) -> int:
         if result is None or isinstance(result, int):
             return result or 0
         talk.rest(result.lines())
@@ -162,7 +162,7 @@ def orderly_end() -> Iterator[None]:
 
     And whichever signal comes.
     """
-    _end_properly_when_told()
+    _raise_on_signals()
     try:
         yield
     except DualsinkError as error:
@@ -175,7 +175,7 @@ def orderly_end() -> Iterator[None]:
         sys.exit(1)
 
 
-def _end_properly_when_told() -> None:
+def _raise_on_signals() -> None:
     """Make Ctrl-C and termination raise.
 
     Every `finally` then runs, also if a parent shell ignored them.

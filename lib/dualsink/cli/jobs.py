@@ -71,7 +71,7 @@ def session(settings: Settings, needed: Sequence[readiness.Part] = readiness.EVE
         spark = spark_session(settings)
         PROGRESS.info("Spark is working")
         try:
-            signals.obey()
+            signals.check()
             yield spark
         except Exception as error:
             raise (error if signals.seen else health.explained(error, settings)) from None

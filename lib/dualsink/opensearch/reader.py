@@ -184,9 +184,9 @@ def missing(answer: dict[str, Any]) -> str:
     """
     shards = answer.get("_shards", {})
     silent = shards.get("total", 0) - shards.get("successful", 0)
-    told = [_failures(shards) or (f"{silent} of {shards['total']} shards did not answer" if silent else "")]
-    told += ["the time limit was hit"] if answer.get("timed_out") else []
-    return ", ".join(filter(None, told))
+    parts = [_failures(shards) or (f"{silent} of {shards['total']} shards did not answer" if silent else "")]
+    parts += ["the time limit was hit"] if answer.get("timed_out") else []
+    return ", ".join(filter(None, parts))
 
 
 def _complete(index: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -194,10 +194,10 @@ def _complete(index: str, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _refuse(index: str, told: str) -> None:
-    if told:
+def _refuse(index: str, lack: str) -> None:
+    if lack:
         raise PartialAnswer(
-            f"OpenSearch answered for {index} in part only: {told}. Nothing is concluded from a part: bring the shards "
+            f"OpenSearch answered for {index} in part only: {lack}. Nothing is concluded from a part: bring the shards "
             "back, then run this again."
         )
 

@@ -53,12 +53,12 @@ def send(
     """
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        began, sent = time.thread_time(), Sent()
+        start, sent = time.thread_time(), Sent()
         with index.connect(cluster) as client:
             writer = BulkWriter(client, limits)
             for batch in batches:
                 sent.add(_outcome(batch, writer.write(_lines(batch, action.encode(), prefix))))
-        sent.cpu_seconds = time.thread_time() - began
+        sent.cpu_seconds = time.thread_time() - start
         yield pa.RecordBatch.from_pydict({"sent": [pickle.dumps(sent)]})
 
     with index.connect(cluster) as client:

@@ -82,9 +82,9 @@ class Sender:
             self._settle(self._pending.popleft())
 
     def _write(self, lines: list[bytes]) -> Tally:
-        began = time.thread_time()
+        start = time.thread_time()
         tally = self._writer.write(lines)
-        self.seconds += time.thread_time() - began
+        self.seconds += time.thread_time() - start
         return tally
 
     def _settle(self, sent: _Sent) -> None:

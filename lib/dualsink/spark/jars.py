@@ -171,11 +171,11 @@ def _unpack(folder: Path) -> None:
 @retry(retry=retry_if_exception_type(PlatformError), stop=stop_after_attempt(2), wait=wait_fixed(2), reraise=True)
 def _run_ivy(conf: str, work: Path, progress: Callable[[str], None]) -> None:
     (work / "settings.xml").write_text(IVY_SETTINGS, encoding="utf-8")
-    log, began = work / "ivy.log", time.monotonic()
+    log, start = work / "ivy.log", time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen(_ivy_command(conf, work), cwd=work, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _follow(process, conf, work, began, progress)
+        _follow(process, conf, work, start, progress)
     finally:
         if process.poll() is None:
             process.kill()
@@ -183,17 +183,17 @@ def _run_ivy(conf: str, work: Path, progress: Callable[[str], None]) -> None:
     if process.returncode or not _sizes(work / "jars"):
         raise PlatformError(_failure(conf, log.read_text(errors="replace")))
     count, size = _downloaded(work / "jars")
-    progress(f"{conf}: {count} jars, {size} MB, in {time.monotonic() - began:.0f} s")
+    progress(f"{conf}: {count} jars, {size} MB, in {time.monotonic() - start:.0f} s")
 
 
-def _follow(process: subprocess.Popen, conf: str, work: Path, began: float, progress: Callable[[str], None]) -> None:
+def _follow(process: subprocess.Popen, conf: str, work: Path, start: float, progress: Callable[[str], None]) -> None:
     while True:
         try:
             process.wait(timeout=10)
             return
         except subprocess.TimeoutExpired:
             count, size = _downloaded(work / "cache")
-            progress(f"{conf}: {count} jars, {size} MB so far ({time.monotonic() - began:.0f} s)")
+            progress(f"{conf}: {count} jars, {size} MB so far ({time.monotonic() - start:.0f} s)")
 
 
 def _ivy_command(conf: str, work: Path) -> list[str]:

@@ -98,7 +98,7 @@ def find(need: Need, explicit: str | Path | None = None) -> Java:
     raise PlatformError(_no_java(need, refused))
 
 
-def told(need: Need) -> dict[str, str]:
+def describe(need: Need) -> dict[str, str]:
     """Return `java` and `java_reason` for programs.
 
     Without a fitting Java the first is empty.
@@ -110,12 +110,12 @@ def told(need: Need) -> dict[str, str]:
     return {"java": str(found), "java_reason": found.reason}
 
 
-def told_of_spark(master: str) -> dict[str, str]:
+def describe_spark(master: str) -> dict[str, str]:
     """Return the same of Spark's Java.
 
     Both are empty without a master: spark-submit decides on it.
     """
-    return told(SPARK) if master else {"java": "", "java_reason": ""}
+    return describe(SPARK) if master else {"java": "", "java_reason": ""}
 
 
 def major(full_version: str) -> int:

@@ -22,7 +22,7 @@ from dualsink.spark.noise import launch_quietly
 
 PORT, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
 """Environment variables by which PySpark finds a JVM that runs already, that of a run or of spark-submit."""
-LENT = "DUALSINK_LENT_JVM"
+SHARED = "DUALSINK_LENT_JVM"
 """Environment variable of a run's JVM, whose context several processes use: it names the variable of its S3 keys."""
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _REDACTED = "(?i)token|secret|password|credential|jaas|keystore|access[.-]?key"
@@ -45,8 +45,8 @@ def spark_session(
     storage = Storage.of(settings)
     # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
     with signals.noted():
-        if LENT in os.environ and _fits(storage.access_key.variable):
-            return _lent_session()
+        if SHARED in os.environ and _fits(storage.access_key.variable):
+            return _shared_session()
         _prepare_environment(settings.spark_master, storage)
         configuration = {"spark.app.name": name, **_configuration(settings, java_options, record_classes)}
         if PORT not in os.environ and not SparkContext._gateway:
@@ -69,7 +69,7 @@ def _is_not_py4js(record: logging.LogRecord) -> bool:
     return "py4j" not in Path(record.pathname).parts
 
 
-class _Lent(SparkContext):
+class _SharedContext(SparkContext):
     """The context in a run's JVM, which outlives this process."""
 
     def stop(self) -> None:
@@ -83,25 +83,25 @@ def _fits(variable: str) -> bool:
     They are named by the variable of the access key. Another one, such as the keeper's, is started where it has not.
     Raises SettingsError where this process has one already.
     """
-    if os.environ[LENT] == variable:
+    if os.environ[SHARED] == variable:
         return True
     if SparkContext._active_spark_context:
         raise SettingsError(
-            f"This kernel's Spark session has the S3 keys of {os.environ[LENT]}; "
+            f"This kernel's Spark session has the S3 keys of {os.environ[SHARED]}; "
             f"restart the kernel for a session with those of {variable}."
         )
-    for name in (LENT, PORT, SECRET):
+    for name in (SHARED, PORT, SECRET):
         os.environ.pop(name, None)
     return False
 
 
-def _lent_session() -> SparkSession:
+def _shared_session() -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if not SparkContext._active_spark_context:
         SparkContext._ensure_initialized()
         jvm = SparkContext._jvm
         context = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
-        _Lent(conf=SparkConf(_jvm=jvm), jsc=context)
+        _SharedContext(conf=SparkConf(_jvm=jvm), jsc=context)
     return SparkSession.builder.getOrCreate()
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 _KINDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Told(BaseException):
+class Stopped(BaseException):
     """Exception for a signal to end."""
 
 
@@ -26,13 +26,13 @@ class Notes:
         self.seen: list[int] = []
         self.came, self.over = threading.Event(), threading.Event()
 
-    def obey(self) -> None:
+    def check(self) -> None:
         """Raise if a signal came.
 
         To be called between two calls to the JVM.
         """
         if self.seen:
-            raise Told()
+            raise Stopped()
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def noted(act: Callable[[], None] | None = None) -> Iterator[Notes]:
         threading.Thread(target=_repeat, args=(act, notes), daemon=True).start()
     try:
         yield notes
-    except Told:
+    except Stopped:
         pass
     finally:
         for kind, handler in previous.items():

@@ -199,7 +199,7 @@ class Stream:
 
     def _await(self, query: StreamingQuery) -> None:
         while not query.awaitTermination(1):
-            self._signals.obey()
+            self._signals.check()
             if self._is_over() and not query.status["isTriggerActive"]:
                 return
 

@@ -79,9 +79,9 @@ def _least(works: dict[str, tuple[Work, int]]) -> dict[str, float]:
     for _ in range(_TURNS):
         for name, (work, events) in works.items():
             work()  # or the caches would hold the last shape's code
-            began = time.perf_counter()
+            start = time.perf_counter()
             work()
-            least[name] = min(least[name], (time.perf_counter() - began) / events * 1e6)
+            least[name] = min(least[name], (time.perf_counter() - start) / events * 1e6)
     return least
 
 

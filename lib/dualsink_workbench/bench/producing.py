@@ -33,7 +33,7 @@ def _turn(settings: Settings, file: Path) -> dict[str, Any]:
 
 
 def _sent(records: Iterable[Record], settings: Settings) -> dict[str, Any]:
-    began, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     sent = producer.produce(records, Topic.of(settings))["records"]
-    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     return {"records": sent, "rate": round(sent / seconds), "cpu": round(cpu / sent * 1e6, 1)}

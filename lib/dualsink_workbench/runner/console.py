@@ -76,8 +76,8 @@ def show_ledger(ledger: dict[str, Any], out: Console) -> None:
         ends = f"; `{found['command']}` ends it" if found["command"] else ""
         note = f" ({found['note']})" if found["note"] else ""
         named = ", ".join(found["coordinates"][:_SHOWN_DIFFERENCES])
-        told = f"{found['verdict']} in {found['store']}: {found['count']:,}{note}{ends}"
-        out.print(f"  {told}: {named}" if named else f"  {told}", soft_wrap=True)
+        finding = f"{found['verdict']} in {found['store']}: {found['count']:,}{note}{ends}"
+        out.print(f"  {finding}: {named}" if named else f"  {finding}", soft_wrap=True)
 
 
 def partition_table(lines: list[dict[str, Any]]) -> Table:

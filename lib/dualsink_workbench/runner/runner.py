@@ -206,7 +206,7 @@ def unhurried() -> Iterator[None]:
 def _javas(settings: Settings) -> dict[str, dict[str, str]]:
     """Describe the Java of Spark and each server, with reasons."""
     local = LocalServers(settings).javas() if settings.servers == "local" else {}
-    return {"spark": java.told_of_spark(settings.spark_master), **local}
+    return {"spark": java.describe_spark(settings.spark_master), **local}
 
 
 def dead_servers(settings: Settings) -> list[str]:

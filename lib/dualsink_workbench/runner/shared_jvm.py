@@ -91,7 +91,7 @@ def _host() -> None:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the JVM prints belongs into the log
     settings = Settings.from_values(json.loads(sys.stdin.readline()))
-    from dualsink.spark.session import LENT, PORT, SECRET, spark_session
+    from dualsink.spark.session import PORT, SECRET, SHARED, spark_session
     from dualsink_workbench.servers import credentials
 
     if settings.servers == "local":
@@ -100,8 +100,8 @@ def _host() -> None:
     spark = spark_session(settings, java_options=quick, record_classes=True)
     gateway = spark.sparkContext._gateway
     where = gateway.java_parameters
-    told = {PORT: str(where.port), SECRET: where.auth_token, LENT: settings.s3_access_key_env}
-    print(json.dumps(told), file=answer, flush=True)
+    address = {PORT: str(where.port), SECRET: where.auth_token, SHARED: settings.s3_access_key_env}
+    print(json.dumps(address), file=answer, flush=True)
     sys.stdin.read()
     spark.stop()
     gateway.proc.stdin.close()

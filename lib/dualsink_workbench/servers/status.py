@@ -30,7 +30,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "s3": settings.s3_endpoint,
             "trino": settings.trino_uri,
         },
-        "spark": java.told_of_spark(settings.spark_master),
+        "spark": java.describe_spark(settings.spark_master),
         "processes": [_process(server) for server in LocalServers(settings).status()] if local else [],
         "topic": settings.kafka_topic,
         "tables": {"archive": settings.archive_table, "quarantine": settings.quarantine_table},

@@ -170,9 +170,9 @@ def test_the_wheel_serves_every_server_but_trino_and_never_spark(bare_machine, m
 
 def test_programs_are_told_which_java_runs_what_and_why(bare_machine):
     executable = fake_java(bare_machine / "jvm" / "jdk-17", "17.0.2")
-    assert java.told(java.SPARK) == {
+    assert java.describe(java.SPARK) == {
         "java": f"Java 17.0.2 from the system's JVM folder ({executable})",
         "java_reason": "Spark needs Java 17 or 21 with the module jdk.incubator.vector",
     }
-    assert java.told(Nessie.need)["java"] == ""
-    assert "is version 17" in java.told(Nessie.need)["java_reason"]
+    assert java.describe(Nessie.need)["java"] == ""
+    assert "is version 17" in java.describe(Nessie.need)["java_reason"]

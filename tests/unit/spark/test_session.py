@@ -72,7 +72,7 @@ def test_nothing_that_starts_a_jvm_holds_a_secret(secrets, tmp_path):
 @pytest.fixture
 def lent(monkeypatch) -> dict[str, str]:
     """Return what a run lends its notebooks: its JVM, which has the stream's keys."""
-    lent = {session.LENT: "DUALSINK_S3_ACCESS_KEY", session.PORT: "1", session.SECRET: "secret"}
+    lent = {session.SHARED: "DUALSINK_S3_ACCESS_KEY", session.PORT: "1", session.SECRET: "secret"}
     for name, value in lent.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(SparkContext, "_active_spark_context", None)

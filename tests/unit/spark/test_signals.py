@@ -25,7 +25,7 @@ def exits(number, frame):
 def test_a_block_without_a_signal_ends_as_usual():
     before = signal.getsignal(signal.SIGTERM)
     with signals.noted() as notes:
-        notes.obey()
+        notes.check()
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -35,7 +35,7 @@ def test_a_signal_waits_until_it_is_obeyed_and_then_reaches_its_handler():
     with pytest.raises(SystemExit) as caught, signals.noted() as notes:
         os.kill(os.getpid(), signal.SIGTERM)
         reached.append("after the signal")
-        notes.obey()
+        notes.check()
         reached.append("never")
     assert (caught.value.code, reached) == (143, ["after the signal"])
 
@@ -44,7 +44,7 @@ def test_ctrl_c_is_a_keyboard_interrupt():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), signals.noted() as notes:
         os.kill(os.getpid(), signal.SIGINT)
-        notes.obey()
+        notes.check()
 
 
 def test_a_signal_that_came_too_late_to_be_obeyed_is_not_lost():
@@ -58,7 +58,7 @@ def test_a_handler_that_does_not_raise_ends_the_process_all_the_same():
     signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     with pytest.raises(SystemExit) as caught, signals.noted() as notes:
         os.kill(os.getpid(), signal.SIGTERM)
-        notes.obey()
+        notes.check()
     assert (caught.value.code, seen) == (143, [signal.SIGTERM])
 
 
@@ -69,7 +69,7 @@ def test_what_shortens_the_wait_is_done_beside_the_block_when_the_signal_comes()
         assert not acted.is_set()
         os.kill(os.getpid(), signal.SIGTERM)
         assert acted.wait(5)
-        notes.obey()
+        notes.check()
 
 
 def test_nothing_is_done_where_no_signal_came():
@@ -92,7 +92,7 @@ def test_a_block_in_a_block_passes_its_signal_on():
     signal.signal(signal.SIGTERM, exits)
     with pytest.raises(SystemExit) as caught, signals.noted() as outer, signals.noted() as inner:
         os.kill(os.getpid(), signal.SIGTERM)
-        inner.obey()
+        inner.check()
     assert (caught.value.code, outer.seen) == (143, [signal.SIGTERM])
 
 
@@ -100,7 +100,7 @@ def test_an_ignored_signal_stays_ignored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with signals.noted() as notes:
         os.kill(os.getpid(), signal.SIGHUP)
-        notes.obey()
+        notes.check()
     assert notes.seen == []
 
 
@@ -109,7 +109,7 @@ def test_outside_of_the_main_thread_nothing_is_noted():
 
     def work():
         with signals.noted() as notes:
-            notes.obey()
+            notes.check()
             done.append(notes.seen)
 
     thread = threading.Thread(target=work)

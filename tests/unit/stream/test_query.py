@@ -50,7 +50,7 @@ def stream(tmp_path, monkeypatch):
     """A stream that notes no signal, reports to nobody and has no checkpoint; its clock goes on a second a batch."""
     made = query.Stream(None, Settings(checkpoint_dir=str(tmp_path)))
     made._checkpoint = SimpleNamespace(save=lambda: None)
-    made._signals = SimpleNamespace(obey=lambda: None)
+    made._signals = SimpleNamespace(check=lambda: None)
     made._telemetry = SimpleNamespace(batch=lambda batch: 0, failure=lambda number, error: None)
     clock = iter(range(1_000_000))
     monkeypatch.setattr(query, "time", SimpleNamespace(monotonic=lambda: next(clock)))

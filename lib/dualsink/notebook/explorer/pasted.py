@@ -41,8 +41,8 @@ def read(text: str) -> tuple[str, list[str]]:
         return text, []  # A query string with a mistake in it: the store says where.
     names = unknown or sorted({found[1] for part in parts if (found := _NAMED.match(part))})
     words = " ".join(part if _stays(part) else _SIGNS.sub(r"\\\1", part) for part in parts)
-    told = f"There is no field {', '.join(names)}. Fields: {grammar.FIELDS}. " if names else ""
-    return words, [f"{told}Read as words: {text.strip()}"]
+    note = f"There is no field {', '.join(names)}. Fields: {grammar.FIELDS}. " if names else ""
+    return words, [f"{note}Read as words: {text.strip()}"]
 
 
 def understood(wanted: Search) -> Search:

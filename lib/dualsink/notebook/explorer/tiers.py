@@ -103,8 +103,8 @@ def _collect(asked: dict[str, Callable[[], Answer]], answer: Answer, wanted: Sea
 
 
 def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
-    began = time.perf_counter()
-    return ask(), time.perf_counter() - began
+    start = time.perf_counter()
+    return ask(), time.perf_counter() - start
 
 
 # -- from when to when -----------------------------------------------------------------------------------
