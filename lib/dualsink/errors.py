@@ -41,14 +41,14 @@ class ShapeMismatch(DualsinkError):
 class DeploymentError(DualsinkError):
     """Refusal of a whole request by a server.
 
-    Credentials, missing index, cluster block.
+    Wrong credentials, a missing index and a cluster block are such reasons.
     """
 
 
 class NotSetUp(DeploymentError):
     """Lack of what setup creates.
 
-    Made of the names of what is missing.
+    Its arguments name what is missing.
     """
 
     def __init__(self, *missing: str):
@@ -60,7 +60,7 @@ class NotSetUp(DeploymentError):
 class MappingRefused(DualsinkError):
     """Refusal of so many documents that the mapping is wrong.
 
-    Not the data.
+    The data is not at fault.
     """
 
 
@@ -75,7 +75,7 @@ class MaintenanceRefused(DualsinkError):
 class FilesChanged(DualsinkError):
     """Change of a table's files by somebody else meanwhile.
 
-    A new plan finds the new ones.
+    A new plan takes the new files into account.
     """
 
 
@@ -88,9 +88,9 @@ class InputError(DualsinkError):
 
 
 def from_traceback(text: str) -> DualsinkError | None:
-    """Return the error that a Spark worker raised, if ours.
+    """Return the error of ours that a Spark worker raised.
 
-    Found in the traceback that Spark hands over.
+    It is read from the traceback that Spark passes on; None if it was not ours.
     """
     found = re.findall(r"dualsink\.errors\.(\w+): (.+)", text)
     if not found:

@@ -347,7 +347,8 @@ class Settings(BaseModel):
     def load(cls, files: Iterable[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> "Settings":
         """Load settings from YAML files, then `overrides`.
 
-        Later files win. Raises SettingsError naming the file and the parameter that is unknown or impossible.
+        Later files override earlier ones. Raises SettingsError naming the file and the parameter that is unknown or
+        impossible.
         """
         values: dict[str, Any] = {}
         for file in files:
@@ -457,7 +458,7 @@ class Settings(BaseModel):
     def opensearch_url(self) -> str:
         """Address of OpenSearch, without credentials.
 
-        With commas between those of several nodes.
+        Those of several nodes are separated by commas.
         """
         scheme = "https" if self.opensearch_tls else "http"
         return ",".join(f"{scheme}://{host}:{self.opensearch_port}" for host in self.opensearch_hosts)
@@ -492,7 +493,7 @@ class Settings(BaseModel):
     def _with_local_authority(self) -> "Settings":
         """Return settings that trust the authority of their local servers.
 
-        Where they name no other.
+        An authority that they name wins.
         """
         names = [f"{server}_ca_file" for server in self.secured_servers if self.servers == "local"]
         return self.model_copy(
@@ -531,7 +532,7 @@ class Settings(BaseModel):
     def parameters(self) -> dict[str, Any]:
         """Return all values as plain YAML and JSON types.
 
-        Fit for papermill and for `report.json`.
+        They suit papermill and `report.json`.
         """
         return self.model_dump(mode="json")
 
@@ -660,7 +661,7 @@ def refuse_unknown(names: Iterable[str], where: str) -> None:
 def _injected_names(cells: Iterable[str]) -> set[str]:
     """Return names assigned in papermill's injected cell.
 
-    Papermill marks it with the comment `# Parameters`.
+    Papermill marks the cell with the comment `# Parameters`.
     """
     injected = [cell for cell in cells if cell.startswith("# Parameters\n")]
     statements = [s for cell in injected for s in ast.parse(cell).body if isinstance(s, ast.Assign)]

@@ -24,7 +24,7 @@ def bar_width(first: Any, last: Any) -> timedelta:
 def moment(text: str) -> datetime:
     """Parse an instant in ISO 8601, in UTC.
 
-    UTC is also meant without a zone. Raises ValueError for any other text.
+    A text without a zone is taken as UTC. Raises ValueError for any other text.
     """
     found = datetime.fromisoformat(text)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

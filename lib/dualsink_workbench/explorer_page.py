@@ -1,6 +1,6 @@
 """Log explorer as a page on loopback.
 
-The servers of an environment run behind it.
+The servers of an environment run while it is served.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ class _Answers(_Guarded):
     def on_connection_close(self) -> None:
         """Cancel a search that nobody waits for.
 
-        The browser went away, or asked for something else.
+        The browser has gone away or asked for something else.
         """
         self._cancellation.request()
 

@@ -51,7 +51,7 @@ def _jar_sums(say: Say) -> Iterator[tuple[str, str]]:
 def sbom(settings: Settings, say: Say, output: Path) -> None:
     """Write a bill of materials of environment and jars.
 
-    CycloneDX in JSON. Raises PlatformError if the tool cannot be installed.
+    Its form is CycloneDX in JSON. Raises PlatformError if the tool cannot be installed.
     """
     _use(_CYCLONEDX, "cyclonedx-py", "environment", "--pyproject", "pyproject.toml", "-o", str(output), sys.executable)
     bill = json.loads(output.read_text(encoding="utf-8"))

@@ -80,9 +80,9 @@ class Command:
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def run(self, here: Path, given: dict[str, Any]) -> int:
-        """Run the job and return the exit status.
+        """Run the job; return the exit status.
 
-        With what was given on the command line.
+        `given` are the options and arguments of the command line.
         """
         fixed = {option.sets: given.pop(name) for name, option in self.options.items() if option.sets}
         env, param, params, secure = (given.pop(name) for name in COMMON)
@@ -158,9 +158,9 @@ def function_of(options: Mapping[str, Option], take: Callable[[dict[str, Any]], 
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """End as `main` says, whatever the block raises.
+    """End the process as `main` says.
 
-    And whichever signal comes.
+    So it does whatever the block raises and whichever signal comes.
     """
     _raise_on_signals()
     try:
@@ -188,7 +188,7 @@ def _raise_on_signals() -> None:
 def pair_parameters(arguments: list[str]) -> list[str]:
     """Write `-p name value` as `-p name=value`.
 
-    The parser takes one value an option.
+    The parser takes one value for each option.
     """
     paired, rest = [], iter(arguments)
     for argument in rest:

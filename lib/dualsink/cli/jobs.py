@@ -109,7 +109,7 @@ def setup(settings: Settings, say: Say = quietly) -> Result:
 def produce(settings: Settings, say: Say = quietly) -> Result:
     """Send generated events, or a file's, to the topic.
 
-    Raises InputError for a file that is not there.
+    Raises InputError if the file does not exist.
     """
     origin = source.Source.of(settings)
     origin.check()
@@ -127,7 +127,7 @@ def produce(settings: Settings, say: Say = quietly) -> Result:
 class Streamed(Result):
     """Result of the stream: totals of the query.
 
-    As `stream.query.run` returns them.
+    `totals` are those that `stream.query.run` returns.
     """
 
     totals: dict[str, Any]
@@ -156,7 +156,7 @@ class Streamed(Result):
 def run_stream(settings: Settings, say: Say = quietly) -> Result:
     """Write what the topic holds to both stores.
 
-    Each batch is said as it ends.
+    Prints a line for each batch as it ends.
     """
 
     def tell(batch: BatchReport, waiting: int | None) -> None:
@@ -253,7 +253,7 @@ def replay(settings: Settings, say: Say, start: str, end: str) -> Result:
 def repair(settings: Settings, say: Say = quietly, dry_run: bool = False, delete_unknown: int | None = None) -> Result:
     """Make the hot tier equal to the archive.
 
-    Only `delete_unknown` loses documents, if that is their number.
+    Unknown documents are deleted only if `delete_unknown` is their number.
     """
     settings = settings.as_keeper()
     with session(settings) as spark:
@@ -268,9 +268,9 @@ def rescue(settings: Settings, say: Say = quietly, dry_run: bool = False, who: s
 
 
 def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "") -> Result:
-    """Rehydrate a range of the archive; write the proof.
+    """Rehydrate a range of the archive.
 
-    As JSON.
+    The proof is written to the run's folder as JSON.
     """
     settings = settings.as_keeper()
     wanted = rehydration.Range.read(start, end, where)
@@ -281,9 +281,9 @@ def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "
 
 
 def acknowledge(settings: Settings, say: Say, count: int, reason: str, who: str = "", dry_run: bool = False) -> Result:
-    """Acknowledge lost records, if they are so many.
+    """Acknowledge lost records, if `count` is their number.
 
-    `who` is by default the user and the machine.
+    `who` defaults to user@machine.
     """
     who = who or audit_log.whoever()
     with session(settings) as spark:
@@ -312,7 +312,7 @@ def retention(settings: Settings, say: Say = quietly, dry_run: bool = False) -> 
 def maintain(settings: Settings, say: Say = quietly, dry_run: bool = False) -> Result:
     """Compact, rewrite manifests, expire snapshots, remove orphans.
 
-    Files in no snapshot are removed with `remove_orphans` only.
+    Files in no snapshot are removed only with `remove_orphans`.
     """
     settings = settings.as_keeper()
     with session(settings, [readiness.tables]) as spark:
@@ -322,7 +322,7 @@ def maintain(settings: Settings, say: Say = quietly, dry_run: bool = False) -> R
 def retire(settings: Settings, say: Say = quietly, dry_run: bool = False, who: str = "", why: str = "") -> Result:
     """Delete expired days that no legal hold keeps.
 
-    `who` is by default the user and the machine.
+    `who` defaults to user@machine.
     """
     settings = settings.as_keeper()
     with session(settings, [readiness.tables]) as spark:
@@ -353,9 +353,9 @@ def cost(settings: Settings, say: Say = quietly, picture: Path | None = None) ->
 
 
 def audit(settings: Settings, say: Say = quietly) -> Result:
-    """Audit the archive at `audit_at`; write it as JSON.
+    """Audit the archive as of `audit_at`.
 
-    Into the run's folder.
+    The result is written to the run's folder as JSON.
     """
     auditing.moment_of(settings.audit_at, datetime.now(UTC))
     with session(settings, [readiness.tables]) as spark:
@@ -367,7 +367,7 @@ def audit(settings: Settings, say: Say = quietly) -> Result:
 def alerts(settings: Settings, say: Say = quietly, rules: Path | None = None) -> Result:
     """Evaluate the rules once and send what is new.
 
-    The rules are of a file. Raises ServiceUnavailable if a webhook fails.
+    `rules` is their file, by default the one of this package. Raises ServiceUnavailable if a webhook fails.
     """
     wanted = alerting.read_rules(rules or alerting.DEFAULT_RULES)
     with _hot_tier(settings) as client:
@@ -377,7 +377,7 @@ def alerts(settings: Settings, say: Say = quietly, rules: Path | None = None) ->
 def watch(settings: Settings, say: Say, rules: Path | None, every: float) -> None:
     """Evaluate the rules periodically until a signal.
 
-    The rules are of a file; a store that is away is waited for.
+    `rules` is their file. While a store is away, the next turn tries again.
     """
     wanted = alerting.read_rules(rules or alerting.DEFAULT_RULES)
     with _hot_tier(settings) as client:
@@ -402,7 +402,7 @@ def dashboards(settings: Settings, say: Callable[[str], None]) -> None:
 def jars(settings: Settings, say: Callable[[str], None]) -> None:
     """Print the jars that spark-submit needs.
 
-    They are fetched the first time.
+    They are fetched on first use.
     """
     from dualsink.spark.jars import spark_jars
 

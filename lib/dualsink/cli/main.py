@@ -168,9 +168,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def commands() -> list[Command]:
-    """Return the product's commands, and installed packages' ones.
+    """Return the commands of the product and of installed packages.
 
-    The latter are the entry points `dualsink.commands`.
+    Packages add theirs as entry points of the group `dualsink.commands`.
     """
     added = (entry.load() for entry in entry_points(group="dualsink.commands"))
     return [*COMMANDS, *(command for table in added for command in table)]

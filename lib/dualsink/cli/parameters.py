@@ -41,9 +41,9 @@ class Parameters(Result):
 
 
 def show(settings: Settings, say: Say, word: str | None) -> Result:
-    """List the parameters, or those that mention a word.
+    """List the parameters.
 
-    In name or meaning.
+    With `word`, only those whose name or meaning contains it.
     """
     return Parameters(
         [each for each in _all(settings) if (word or "").lower() in f"{each.name} {each.meaning}".lower()]

@@ -70,7 +70,7 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
 def _parsed(arguments: list[str]) -> dict[str, str | None]:
     """Parse the options as texts by name.
 
-    None for those that were not given.
+    An option that was not given is None.
     """
     found: dict[str, str | None] = {}
     parser = typer.Typer(**STYLE | {"no_args_is_help": False})
@@ -124,7 +124,7 @@ def _place(address: str) -> SplitResult:
 def _table(text: str | None) -> dict[str, str]:
     """Parse catalogue, database and table out of `--iceberg-table`.
 
-    As far as it names them.
+    Only the parts that it names are returned.
     """
     if text is None:
         return {}

@@ -50,14 +50,14 @@ class Nessie:
     def commit_at(self, moment: datetime) -> Commit | None:
         """Return the branch's head at a time, or None.
 
-        None if the branch had no commit yet.
+        It is None if the branch had no commit yet.
         """
         return self._newest({"filter": f"timestamp(commit.commitTime) <= timestamp('{moment.isoformat()}')"})
 
     def last_change(self, commit: Commit) -> Commit | None:
         """Return the last commit that changed the table.
 
-        As seen from a commit.
+        Only commits up to the given one count.
         """
         of_table = f"operations.exists(op, op.encodedKey == '{self.key}')"
         return self._newest({"fetch": "ALL", "filter": of_table}, commit.hash)
@@ -65,7 +65,7 @@ class Nessie:
     def table(self, commit: str = "") -> dict[str, Any] | None:
         """Return the table's entry, None without a table.
 
-        With `metadataLocation` and `snapshotId`, at a commit or now.
+        It has `metadataLocation` and `snapshotId`, as of a commit or of now.
         """
         answer = self._get(f"trees/{self._reference(commit)}/contents/{self.key}")
         return answer["content"] if answer else None

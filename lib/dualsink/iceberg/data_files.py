@@ -238,8 +238,8 @@ def commit(
 def delete(spark: SparkSession, table: str, paths: Iterable[str], properties: Mapping[str, str]) -> None:
     """Remove whole files from a table.
 
-    One commit, with `properties` in its snapshot. Raises FilesChanged, and takes out nothing, where one of them is no
-    longer in the table.
+    This is one commit, with `properties` in its snapshot. Raises FilesChanged, and takes out nothing, where one of them
+    is no longer in the table.
     """
     change = load(spark, table).newDelete().validateFilesExist()
     for path in paths:
@@ -299,7 +299,7 @@ def day_column(spark: SparkSession, table: str) -> str:
 def _described(spark: SparkSession, handle: Any, files: Iterable[DataFile]) -> list[Any]:
     """Return Iceberg's descriptions of files.
 
-    With the counts and bounds of their footers.
+    They have the counts and bounds of the footers.
     """
     # Each part of a class's name is a question to the JVM, and each set of options reads Hadoop's: once for all files.
     iceberg, java = spark._jvm.org.apache.iceberg, spark._jvm.java

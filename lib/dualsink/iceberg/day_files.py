@@ -30,7 +30,7 @@ class DayFiles:
     def lowest_offset(self, topic_id: str, partition: int) -> int | None:
         """Return the lowest offset that a partition may have here.
 
-        By the files' bounds; None if it has none.
+        It is taken from the files' bounds; None if the partition has no file.
         """
         found = [_lowest(row) for row in self.rows if row.content == 0 and _may_hold(row, topic_id, partition)]
         return min(found, default=None)

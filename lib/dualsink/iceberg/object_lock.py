@@ -93,7 +93,7 @@ def _lock(bucket: Bucket, retention: dict[str, Any]) -> None:
 def _locked_probe(bucket: Bucket, mode: str) -> tuple[str, datetime] | None:
     """Return a locked version of the probe, and its end.
 
-    In the mode that the parameters ask for.
+    It is locked in the mode that the parameters ask for.
     """
     known = bucket.client.list_object_versions(Bucket=bucket.name, Prefix=PROBE).get("Versions", [])
     for version in known:
@@ -116,7 +116,7 @@ def _new_probe(bucket: Bucket) -> tuple[str, datetime]:
 def _retention(bucket: Bucket, version: str) -> tuple[str, datetime]:
     """Return mode and end of one version's retention.
 
-    Without one, an end that is long over.
+    Without a retention the end is one that is long past.
     """
     found = bucket.client.head_object(Bucket=bucket.name, Key=PROBE, VersionId=version)
     nothing = datetime.fromtimestamp(0, UTC)

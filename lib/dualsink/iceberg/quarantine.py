@@ -22,7 +22,7 @@ def of_records() -> Column:
 def unresolved(stage: str) -> Column:
     """Return the condition that a record is still unresolved.
 
-    In this stage; no re-drive has resolved it.
+    It is of this stage, and no re-drive has resolved it.
     """
     return (F.col("stage") == stage) & F.col("resolved_at").isNull()
 
@@ -32,7 +32,7 @@ def rows(
 ) -> pa.RecordBatch:
     """Build quarantine rows for refused events.
 
-    COORDINATES, and `key`, `value`, `headers` of their records.
+    They have COORDINATES, and `key`, `value` and `headers` of their records.
     """
     count, utc = len(records), pa.timestamp("us", tz="UTC")
     columns = {name: coordinates[name] for name in COORDINATES} | {

@@ -34,7 +34,7 @@ def open_archive(nessie: Nessie, storage: Storage) -> StaticTable:
 def data_folder(table: StaticTable) -> str:
     """Return the folder of a table's data files.
 
-    `s3://…`, without a slash at its end.
+    It is `s3://…` without a trailing slash.
     """
     return table.properties.get("write.data.path", f"{table.location()}/data").rstrip("/")
 
@@ -51,7 +51,7 @@ def open_metadata(storage: Storage, location: str) -> StaticTable:
 class Slice:
     """Slice of rows by event time (UTC).
 
-    `timestamp` from `first` to before `end`.
+    `timestamp` is at or after `first` and before `end`.
     """
 
     first: datetime
@@ -88,7 +88,7 @@ def extent(table: StaticTable) -> tuple[datetime, datetime] | None:
 def volume(table: StaticTable) -> tuple[int, int]:
     """Return rows and bytes of the table's data files.
 
-    From metadata alone; nothing before the first commit.
+    They come from metadata alone; both are 0 before the first commit.
     """
     parts = _partitions(table)
     return sum(p["record_count"] for p in parts), sum(p["total_data_file_size_in_bytes"] for p in parts)

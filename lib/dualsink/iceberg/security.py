@@ -37,7 +37,7 @@ def keys(storage: Storage) -> dict[str, str]:
 def keys_or_profile(storage: Storage) -> dict[str, str]:
     """Return keys as `keys` does, else those of the profile.
 
-    For Arrow, which knows no profiles.
+    Arrow needs this: it knows no profiles.
     """
     found = keys(storage)
     if found or not storage.profile:
@@ -141,7 +141,7 @@ def _source(catalogue: Catalogue) -> TokenSource:
 def nessie_properties(catalogue: Catalogue) -> dict[str, str]:
     """Return the identity as properties of Iceberg's Nessie catalogue.
 
-    To be kept in memory: they hold the secrets.
+    Keep them in memory: they hold secrets.
     """
     token = catalogue.token.read()
     _check_travels_hidden(catalogue, token or catalogue.oauth_url)

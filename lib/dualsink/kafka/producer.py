@@ -54,7 +54,7 @@ def _hash(key: bytes) -> int:
 def options(topic: Topic) -> dict[str, Any]:
     """Return options of kafka-python's producer.
 
-    Idempotent, acknowledged by all replicas. Secrets are read at this call.
+    It is idempotent and waits for all replicas. Secrets are read at this call.
     """
     return {
         **security.client_options(topic.brokers),

@@ -42,7 +42,7 @@ def stream_options(spark: SparkSession, topic: Topic, max_offsets_per_trigger: i
 def records(spark: SparkSession, topic: Topic) -> DataFrame:
     """Read every record that the topic holds now.
 
-    In the columns of Spark's source, headers included.
+    The columns are those of Spark's source, headers included.
     """
     options = {"startingOffsets": "earliest", "endingOffsets": "latest"}
     return spark.read.format("kafka").options(**_options(topic, options)).load()

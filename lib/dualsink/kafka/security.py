@@ -51,7 +51,7 @@ def client_options(brokers: Brokers) -> dict[str, Any]:
 def java_options(brokers: Brokers) -> dict[str, str]:
     """Return options of Java's clients, under their own names.
 
-    To be kept in memory: they hold the secrets. Raises as `client_options` does.
+    Keep them in memory: they hold secrets. Raises as `client_options` does.
     """
     options = {"bootstrap.servers": brokers.address}
     if brokers.protocol != "PLAINTEXT":

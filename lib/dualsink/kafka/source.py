@@ -1,6 +1,6 @@
 """Source of records: the generator, or a file of logs.
 
-At full speed, or paced.
+Records come at full speed or at a given pace.
 """
 
 import secrets
@@ -56,7 +56,7 @@ class Source:
     def check(self) -> None:
         """Raise InputError if there is no file at `path`.
 
-        To be called before anything is started for it.
+        Call it before anything is started for the source.
         """
         if self.path and not Path(self.path).is_file():
             raise InputError(f"There is no file {self.path}: correct input_path, or leave it empty to generate events.")
@@ -97,9 +97,9 @@ class Watched:
 
 
 def paced(found: Iterator[Record], per_second: float) -> Iterator[Record]:
-    """Yield the same records, none before its turn.
+    """Yield the same records at a steady pace.
 
-    At `per_second` records a second.
+    The pace is `per_second` records a second.
     """
     start = time.monotonic()
     for i, record in enumerate(found):

@@ -90,7 +90,7 @@ def describe_topic(client: KafkaAdminClient, name: str) -> TopicDescription | No
 def _id_text(topic_id: str | None) -> str:
     """Return a topic's UUID as Kafka's own tools print it.
 
-    22 characters; empty if the broker gives none.
+    It has 22 characters; empty if the broker gives none.
     """
     found = UUID(topic_id or "0" * 32)
     return base64.urlsafe_b64encode(found.bytes).rstrip(b"=").decode() if found.int else ""
@@ -154,7 +154,7 @@ class Incarnation:
 def topic_id(topic: Topic) -> str:
     """Return the id of the topic's present incarnation.
 
-    Text of 22 characters. Raises as Incarnation does.
+    It is a text of 22 characters. Raises as Incarnation does.
     """
     with Incarnation(topic) as incarnation:
         return incarnation.id
@@ -200,7 +200,7 @@ def drop_topic(topic: Topic) -> bool:
 def watermarks(topic: Topic) -> dict[int, tuple[int, int]]:
     """Return first and next offset of every partition.
 
-    As `{partition: (beginning, end)}`, empty without the topic. Raises as `consumer` does.
+    The form is `{partition: (beginning, end)}`; empty without the topic. Raises as `consumer` does.
     """
     with closing(consumer(topic.brokers)) as client:
         known = partitions(client, topic.name)

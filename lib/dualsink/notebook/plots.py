@@ -165,7 +165,7 @@ class LivePicture:
     def update(self, batch: BatchReport, waiting: int | None) -> None:
         """Add a batch, and the records that wait after it.
 
-        None if that is unknown. May be called from any thread.
+        `waiting` is None if that is unknown. May be called from any thread.
         """
         self._batches.append((batch, math.nan if waiting is None else waiting))
         if self._handle:
@@ -258,7 +258,7 @@ def _elapsed(batch: BatchReport) -> float:
 def partitions_table(ledger: Ledger) -> Styler:
     """Show statement 1 of the ledger, a row a partition.
 
-    What Kafka holds, and where each record went. Rows say `holds` or `differs`.
+    A row says what Kafka holds and where each record went. Rows say `holds` or `differs`.
     """
     rows = [
         {
@@ -280,7 +280,7 @@ def partitions_table(ledger: Ledger) -> Styler:
 def days_table(ledger: Ledger) -> Styler:
     """Show statement 2 of the ledger, a row a day.
 
-    Both stores' counts and digests by event day. Rows say `holds` or `differs`.
+    A row has both stores' counts and digests of an event day. Rows say `holds` or `differs`.
     """
     rows = [
         {
@@ -353,7 +353,8 @@ def _shortened(digest: str) -> str:
 def audit_table(audit: Audit) -> Styler:
     """Show a row for each day that was archived.
 
-    Event days: then, now, what has gone and why. Rows say `holds` where nothing has gone without a reason.
+    A row says what an event day held then, holds now, and what has gone and why. Rows say `holds` where nothing has
+    gone without a reason.
     """
     rows = [
         {
@@ -432,7 +433,7 @@ def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, li
 def new_rows(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes, one below the other.
 
-    They share one axis of time. As `new_figure`. Sizes are inches.
+    They share one axis of time and are shown as by `new_figure`. Sizes are inches.
     """
     with plt.rc_context(_FONT):
         figure, axes = plt.subplots(

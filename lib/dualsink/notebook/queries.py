@@ -48,7 +48,7 @@ def ask(client: OpenSearch, alias: str, question: Question, size: int = 20) -> p
 def by_query_string(client: OpenSearch, alias: str, text: str, size: int = 20) -> pd.DataFrame:
     """Return events that match a query string.
 
-    In Lucene's syntax, such as people type in Dashboards. Build values of others into `text` with `questions.quoted`.
+    The syntax is Lucene's, which people type in Dashboards. Build values of others into `text` with `questions.quoted`.
     Columns: HIT.
     """
     query = {"query_string": {"query": text, "default_field": "message", "allow_leading_wildcard": False}}
@@ -58,7 +58,7 @@ def by_query_string(client: OpenSearch, alias: str, text: str, size: int = 20) -
 def busiest_service(client: OpenSearch, alias: str, levels: tuple[str, ...] = ("ERROR", "WARN")) -> str | None:
     """Return the service with the most events, None without any.
 
-    Events at `levels` count.
+    Only events at `levels` count.
     """
     body = {
         "size": 0,
@@ -92,7 +92,7 @@ def widest_trace(client: OpenSearch, alias: str, sample: int = 10_000) -> str | 
 def levels_over_time(client: OpenSearch, alias: str) -> pd.DataFrame:
     """Count events by level in equal steps of time.
 
-    About sixty steps for the whole hot tier. Columns: LEVEL_COUNTS.
+    The whole hot tier has about sixty steps. Columns: LEVEL_COUNTS.
     """
     first, last = _time_range(client, alias)
     if first is None:
@@ -122,7 +122,7 @@ def events_per_day(client: OpenSearch, alias: str) -> pd.DataFrame:
 def newest_ids(client: OpenSearch, alias: str, size: int = 5) -> pd.DataFrame:
     """Return index and id of the newest documents.
 
-    Those that arrived last. Columns: index, id.
+    The newest are those that arrived last. Columns: index, id.
     """
     body = {"size": size, "_source": False, "sort": [{"kafka_timestamp": "desc"}, {"offset": "desc"}]}
     hits = _search(client, alias, body)["hits"]["hits"]
@@ -166,7 +166,7 @@ def latest(spark: SparkSession, archive: str, limit: int = 20) -> pd.DataFrame:
 def errors_per_service(spark: SparkSession, archive: str) -> pd.DataFrame:
     """Count errors and machines by service.
 
-    Most errors first. Columns: service, errors, hosts (distinct), last_seen.
+    The service with most errors comes first. Columns: service, errors, hosts (distinct), last_seen.
     """
     errors, args = of_levels(ERRORS)
     return _frame(

@@ -33,9 +33,9 @@ class Quiz:
     right: set[int] = field(default_factory=set)
 
     def check(self, number: int, answer: Answer) -> None:
-        """Print whether an answer is right.
+        """Print whether an answer is right, else a hint.
 
-        If not, where to look.
+        The hint says where to look.
         """
         hint, known = QUESTIONS[number - 1]
         self.right.discard(number)
@@ -49,9 +49,9 @@ class Quiz:
         print(f"question {number}: {verdict}; {len(self.right)} of {len(QUESTIONS)} right")
 
     def day_indices(self) -> int:
-        """Count the day indices that are behind the alias.
+        """Count the day indices of the alias.
 
-        Or should be.
+        Those that should be behind it count too.
         """
         with closing(index.connect(Cluster.of(self.settings))) as client:
             return len(alias.look(client, HotTier.of(self.settings)).days)
@@ -59,7 +59,7 @@ class Quiz:
     def rows(self, sql: str) -> list[tuple]:
         """Return rows of a query.
 
-        `archive` and `quarantine` in braces are the tables.
+        `{archive}` and `{quarantine}` in it become the tables.
         """
         names = {"archive": self.settings.archive_table, "quarantine": self.settings.quarantine_table}
         return [tuple(row) for row in self.spark.sql(sql.format(**names)).collect()]

@@ -45,7 +45,7 @@ class Stage:
 def record(settings: Settings, stage: str, result: dict[str, Any], fact: str) -> Path:
     """Record a stage's result for this run.
 
-    In `runs/<run_id>/results/<stage>.json`; `fact` is its one line for people.
+    The file is `runs/<run_id>/results/<stage>.json`; `fact` is the result in one line for people.
     """
     file = _file(settings, stage)
     write_json(file, {"stage": stage, "fact": fact, "recorded_at": now(), "result": result})
@@ -62,9 +62,9 @@ def read(settings: Settings, stage: str) -> dict[str, Any] | None:
 
 
 def note(settings: Settings, text: str) -> None:
-    """Note what a long stage is doing, in one line.
+    """Note in one line what a long stage is doing.
 
-    For whoever watches this run.
+    The console shows the newest line while the run goes on.
     """
     settings.run_path.mkdir(parents=True, exist_ok=True)
     with (settings.run_path / "progress.log").open("a", encoding="utf-8") as log:
@@ -74,7 +74,7 @@ def note(settings: Settings, text: str) -> None:
 def ledger(settings: Settings) -> dict[str, Any] | None:
     """Return the ledger that this run's validation recorded.
 
-    As `Ledger.as_dict` gave it.
+    It has the form of `Ledger.as_dict`; None without a validation.
     """
     recorded = read(settings, LEDGER_STAGE)
     return (recorded or {}).get("result", {}).get("ledger")

@@ -37,7 +37,7 @@ def connect(settings: Settings) -> Connection | None:
 def version(settings: Settings) -> str | None:
     """Return Trino's version, None without an answer.
 
-    Also None while it is still starting.
+    It is None also while Trino is still starting.
     """
     try:
         answer = requests.get(f"{settings.trino_uri}/v1/info", timeout=5, verify=settings.trino_ca_file or True)

@@ -9,8 +9,9 @@ from dualsink.settings import Secret, Settings
 class Cluster:
     """Cluster by the names of its nodes, which share `port`.
 
-    `url` is its address, for messages. The files are PEM, empty means none; `ca_file` is then the system's authority.
-    Whose requests they are: AWS keys of `sigv4_region`, else `user` with `password`, else the bearer `token`.
+    `url` is its address, for messages. The files are PEM, an empty name means none; `ca_file` is then the system's
+    authority. Whose requests they are: AWS keys of `sigv4_region`, else `user` with `password`, else the bearer
+    `token`.
     """
 
     hosts: tuple[str, ...]

@@ -56,7 +56,7 @@ def indexable(attributes: str) -> bytes | None:
 def _short(value: Any, path: int) -> Any:
     """Return what an index takes of a value.
 
-    Its path has so many bytes.
+    `path` is the length of the value's path in bytes.
     """
     if isinstance(value, dict):
         places = {key: path + len(key.encode()) + 1 for key in value}

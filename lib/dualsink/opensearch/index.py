@@ -85,7 +85,7 @@ def connect(cluster: Cluster, timeout: float = 60, serializer: JSONSerializer | 
 def template_body(hot: HotTier, shards: int | None = None) -> dict[str, Any]:
     """Return the composable index template of the day indices.
 
-    With `opensearch_shards` or as many shards as are given.
+    It has as many shards as are given, else `opensearch_shards`.
     """
     return {
         "index_patterns": [f"{hot.alias}-*"],
@@ -199,7 +199,7 @@ def _add_fields(client: OpenSearch, index: str, fields: dict[str, Any]) -> None:
 def _reason(error: RequestError) -> str:
     """Return OpenSearch's reason.
 
-    What answered in its place may send no JSON.
+    What answers in place of OpenSearch may send no JSON.
     """
     return error.info["error"]["reason"] if isinstance(error.info, dict) else str(error)
 
@@ -207,7 +207,7 @@ def _reason(error: RequestError) -> str:
 def _field_differences(fields: dict[str, dict[str, Any]]) -> list[str]:
     """Return differences that no added field resolves.
 
-    Another type, an identity that is missing.
+    These are another type, and a missing field of the identity.
     """
     return [
         f"{index}: field {name}: wanted {wanted['type']}, found {kind or 'none'}"
@@ -226,7 +226,7 @@ def _alias_difference(client: OpenSearch, name: str) -> list[str]:
 def day_indices(client: OpenSearch, alias: str) -> dict[date, str]:
     """Return the day indices of an alias, oldest first.
 
-    By UTC day.
+    They are keyed by UTC day.
     """
     names = client.indices.get(index=f"{alias}-*", params={"filter_path": "*.settings.index.uuid"})
     days = {}
@@ -279,7 +279,7 @@ def create_rehydrated(client: OpenSearch, hot: HotTier, day: date) -> None:
 def expiries(client: OpenSearch, hot: HotTier) -> dict[date, datetime | None]:
     """Return each rehydrated day's expiry (UTC), oldest day first.
 
-    None for an index that does not say.
+    It is None for an index that does not say.
     """
     days = day_indices(client, hot.rehydrated)
     found = client.indices.get_mapping(index=f"{hot.rehydrated}-*")
@@ -304,7 +304,7 @@ def refresh(client: OpenSearch, alias: str) -> None:
 def drop_all(client: OpenSearch, hot: HotTier) -> list[str]:
     """Delete every day index and the template; return names.
 
-    Rehydrated ones too; the names are those that existed.
+    Rehydrated ones are among them; the names are those that existed.
     """
     names = [name for prefix in hot.prefixes for name in day_indices(client, prefix).values()]
     for name in names:

@@ -149,7 +149,7 @@ def _put(client: OpenSearch, path: str, policy: dict[str, Any], **numbers: int) 
 def _contains(found: Any, wanted: Any) -> bool:
     """Return whether `found` contains every value of `wanted`.
 
-    The server fills up with defaults.
+    The server adds defaults to what was sent.
     """
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(k in found and _contains(found[k], v) for k, v in wanted.items())
@@ -197,7 +197,7 @@ def _drop(client: OpenSearch, policy: str) -> bool:
 def explain(client: OpenSearch, hot: HotTier) -> list[dict[str, Any]]:
     """Return ISM's state of each day index, oldest first.
 
-    Then of each rehydrated one. Keys: index, policy_id (None if unmanaged), version (the policy's sequence number, None
+    The rehydrated ones follow. Keys: index, policy_id (None if unmanaged), version (the policy's sequence number, None
     before the first tick), enabled, disabled (ISM has given the index up, its policy not completed), state, message. An
     index that is deleted while it is asked for is left out.
     """

@@ -40,7 +40,7 @@ def quoted(value: str) -> str:
 def errors_of_last_hour() -> Question:
     """Ask for ERROR and FATAL events of the last hour.
 
-    By the server's clock.
+    The hour is by the server's clock.
     """
     levels = " or ".join(ERRORS)
     errors, args = of_levels(ERRORS)
@@ -57,7 +57,7 @@ def errors_of_last_hour() -> Question:
 def with_phrase(phrase: str) -> Question:
     """Ask for messages with the words of `phrase`.
 
-    Next to each other, in any case.
+    The words must be next to each other, in any case.
     """
     return Question(
         title=f"Messages that say “{phrase}”",
@@ -97,7 +97,7 @@ def of_trace(trace_id: str) -> Question:
 def with_exception(name: str, since: str = "24h") -> Question:
     """Ask for stack traces that name an exception.
 
-    In the newest `since` (such as `90m`, `24h`, `7d`).
+    Events of the last `since` (such as `90m`, `24h`, `7d`) count.
     """
     number, unit = int(since[:-1]), {"m": "MINUTE", "h": "HOUR", "d": "DAY"}[since[-1]]
     return Question(

@@ -43,7 +43,7 @@ def _login(cluster: Cluster) -> dict[str, Any]:
 def _signer(region: str) -> Urllib3AWSV4SignerAuth:
     """Return a signer with keys of boto3's own chain.
 
-    It renews those of a role.
+    The chain renews a role's keys.
     """
     credentials = boto3.Session().get_credentials()
     if credentials is None:
@@ -72,7 +72,7 @@ def explained(cluster: Cluster, error: OpenSearchException) -> DualsinkError:
 def reason(error: TransportError) -> str:
     """Return OpenSearch's reason.
 
-    The right that is missing, and on what.
+    It names the right that is missing, and on what.
     """
     found = error.info.get("error") if isinstance(error.info, dict) else None
     return str(found.get("reason") if isinstance(found, dict) else found or error.error)

@@ -68,9 +68,10 @@ class Sender:
         self._open.close()
 
     def send(self, lines: list[bytes], origin: Any, rows: list[int]) -> None:
-        """Hand over bulk lines of these rows of their origin.
+        """Hand over the bulk lines of some rows.
 
-        Waits while too many are under way. Raises what BulkWriter raised for an earlier chunk.
+        They are `rows` of `origin`. Waits while too many are under way. Raises what BulkWriter raised for an earlier
+        chunk.
         """
         self._pending.append(_Sent(origin, rows, self._thread.submit(self._write, lines)))
         while len(self._pending) > _AHEAD:

@@ -42,7 +42,7 @@ class Classes:
 def _key(java: Java, jars: Iterable[Path]) -> str:
     """Hash what the JVM compares.
 
-    Itself, and every jar's path, size and time.
+    That is itself, and every jar's path, size and time.
     """
     parts = [f"{java.executable} {java.full_version}"]
     parts += [f"{jar} {(about := jar.stat()).st_size} {about.st_mtime_ns}" for jar in jars]

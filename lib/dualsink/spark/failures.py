@@ -19,7 +19,7 @@ NEXT = "Nothing is lost: what was not finished is done again by the next run."
 def explained(error: Exception) -> Exception | None:
     """Return the error of this package for `error`, if known.
 
-    As far as Spark can say.
+    Only what Spark itself can tell is known.
     """
     if isinstance(error, DualsinkError):
         return error

@@ -45,7 +45,7 @@ ARCHIVES = (".gz", ".zip")
 def cache_folder() -> Path:
     """Return the folder of fetched artifacts.
 
-    The environment variable DUALSINK_CACHE, else the user's cache folder.
+    It is DUALSINK_CACHE of the environment, else one in the user's cache folder.
     """
     chosen = os.environ.get("DUALSINK_CACHE")
     return Path(chosen).resolve() if chosen else user_cache_path("dualsink")

@@ -46,7 +46,7 @@ class Need:
 def openjdk(version: int) -> str:
     """Describe how to get a whole JDK of a version.
 
-    For a need's `offer`.
+    A need has it as its `offer`.
     """
     return f"conda install -c conda-forge openjdk={version}, or your system's package of OpenJDK {version}"
 
@@ -121,7 +121,7 @@ def describe_spark(master: str) -> dict[str, str]:
 def major(full_version: str) -> int:
     """Return the major version of a Java.
 
-    17 of `17.0.15`, 8 of `1.8.0_392`, 26 of `26-ea`. Raises ValueError for anything else.
+    It is 17 for `17.0.15`, 8 for `1.8.0_392`, 26 for `26-ea`. Raises ValueError for anything else.
     """
     match = re.match(r"(?:1\.)?(\d+)", full_version)
     if not match:
@@ -132,7 +132,7 @@ def major(full_version: str) -> int:
 def parse_modules(output: str) -> dict[str, str]:
     """Parse module names out of `java --list-modules`.
 
-    With their versions, which may be empty.
+    Each has its version, which may be empty.
     """
     parts = (line.strip().partition("@") for line in output.splitlines() if line.strip())
     return {name: version for name, _, version in parts}

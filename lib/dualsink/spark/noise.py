@@ -24,7 +24,7 @@ _NOISE = (
 def launch_quietly(conf: SparkConf) -> JavaGateway:
     """Start Spark's JVM with its standard error filtered.
 
-    It arrives on ours.
+    What passes arrives on ours.
     """
     gateway = launch_gateway(conf, {"stderr": PIPE})
     threading.Thread(target=_pass_on, args=(gateway.proc.stderr,), daemon=True).start()

@@ -128,7 +128,7 @@ def _prepare_environment(master: str, storage: Storage) -> None:
 def jvm_keys(storage: Storage) -> dict[str, str]:
     """Return the S3 keys as variables of Spark's JVMs.
 
-    To be kept in an environment only.
+    Keep them in an environment only.
     """
     found = {variable: secret.read() for variable, secret in _secrets(storage).items()}
     profile = {"AWS_PROFILE": storage.profile} if storage.profile else {}
@@ -146,7 +146,7 @@ def _secrets(storage: Storage) -> dict[str, Secret]:
 def _check_keys(storage: Storage) -> None:
     """Refuse keys that this process has and its JVM lacks.
 
-    The JVM is older.
+    The JVM was started before this process.
     """
     secrets = _secrets(storage)
     for variable, key in jvm_keys(storage).items():
@@ -240,7 +240,7 @@ def catalog(settings: Settings) -> dict[str, str]:
 def identity(settings: Settings) -> dict[str, str]:
     """Return the catalogue's settings that hold secrets.
 
-    To be kept in memory.
+    Keep them in memory.
     """
     prefix = f"spark.sql.catalog.{settings.catalog_name}"
     return {f"{prefix}.{name}": value for name, value in security.nessie_properties(Catalogue.of(settings)).items()}

@@ -29,7 +29,7 @@ class Notes:
     def check(self) -> None:
         """Raise if a signal came.
 
-        To be called between two calls to the JVM.
+        Call it between two calls to the JVM.
         """
         if self.seen:
             raise Stopped()

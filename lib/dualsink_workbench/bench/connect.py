@@ -103,7 +103,7 @@ def slower(archived: Progress, indexed: Progress, start: float, end: float) -> W
 def _warm(commits: Progress, start: float, end: float) -> Warm:
     """Return the warm part by commits.
 
-    It is the whole run if there were few.
+    After few commits it is the whole run.
     """
     if len(commits) < 3:
         return start, end, sum(rows for _, rows in commits)

@@ -74,7 +74,7 @@ def _some_traces(settings: Settings) -> list[str]:
 def _kinds(traces: list[str]) -> dict[str, Callable[[Random], dict[str, Any]]]:
     """Return the kinds of search by name.
 
-    Each call draws another search of its kind.
+    Each call of one draws another search of its kind.
     """
     now = datetime.now(UTC)
 

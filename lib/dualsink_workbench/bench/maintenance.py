@@ -20,7 +20,7 @@ from dualsink.stream import query
 def measure(spark: SparkSession, settings: Settings, events: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Stream `events` events of yesterday and maintain the tables.
 
-    `before` and `after` are of the archive.
+    `before` and `after` are the archive's figures.
     """
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     setup.create_all(spark, settings)

@@ -147,7 +147,7 @@ def merged_bytes(client: OpenSearch, index: str) -> int:
 def measure(settings: Settings, count: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Measure a document by variant, once a round.
 
-    CPU in microseconds, and bytes.
+    Figures are CPU in microseconds, and bytes.
     """
     docs, names = sources(count), list(VARIANTS)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}

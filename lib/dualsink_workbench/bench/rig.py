@@ -115,7 +115,7 @@ def started(settings: Settings, name: str) -> Program:
 def batches(settings: Settings) -> list[dict[str, Any]]:
     """Read `batches.jsonl`, with each batch's end as `ended`.
 
-    In seconds since the epoch.
+    `ended` is in seconds since the epoch.
     """
     lines = [json.loads(line) for line in (settings.run_path / "batches.jsonl").read_text("utf-8").splitlines()]
     return [line | {"ended": datetime.fromisoformat(line["timestamp"]).timestamp()} for line in lines]

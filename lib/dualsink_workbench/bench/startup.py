@@ -66,7 +66,7 @@ def _job(folder: Path, run_id: str) -> Job:
 def slow_cells(run: Path) -> list[tuple[float, str, str]]:
     """Return the slowest cells of a run.
 
-    As seconds, stage and first line.
+    Each is (seconds, stage, first line).
     """
     cells = []
     for notebook in sorted(run.glob("*.ipynb")):

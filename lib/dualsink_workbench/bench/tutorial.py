@@ -27,7 +27,7 @@ stack_trace string, trace_id string, span_id string"
 def main(params: str) -> None:
     """Run the query over the topic once, with telemetry.
 
-    Every batch is noted as dualsink does.
+    It notes every batch as dualsink does.
     """
     settings = Settings.load([params])
     spark = spark_session(settings, "tutorial")

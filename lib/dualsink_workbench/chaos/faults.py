@@ -55,7 +55,7 @@ class Plan:
 def main(file: str) -> None:
     """Install the faults, then run the command.
 
-    As the command line does, with its exit status.
+    It ends with the exit status of the command line.
     """
     plan = Plan.read(Path(file))
     Faults(plan).install()

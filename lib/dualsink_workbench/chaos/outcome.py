@@ -58,6 +58,6 @@ class Outcome:
     def ok(self) -> bool:
         """True if the ledger holds and all went as expected.
 
-        No process may have been left.
+        No process may be left behind.
         """
         return bool(self.after and self.after.holds) and not self.orphans and not self.problems

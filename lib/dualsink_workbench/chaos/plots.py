@@ -15,7 +15,7 @@ from dualsink_workbench.chaos.outcome import Counts, Outcome
 def table(outcomes: Sequence[Outcome]) -> Styler:
     """Return a row for each scenario.
 
-    What was done, both ledgers, processes left behind, seconds. Rows say `holds`.
+    A row has what was done, both ledgers, processes left behind, seconds. Rows say `holds`.
     """
     rows = [
         {

@@ -317,7 +317,7 @@ def wait_until(so: Callable[[], bool], what: str, timeout: float = 180) -> None:
 def _own_names(settings: Settings, name: str, token: str, folder: Path) -> dict[str, Any]:
     """Return settings with names of the trial's own.
 
-    Topic, tables, index and checkpoint.
+    They name topic, tables, index and checkpoint.
     """
     own = f"{name}-{token}"
     return {

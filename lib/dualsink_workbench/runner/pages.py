@@ -29,9 +29,9 @@ class Pages:
         self._pages[notebook.stem] = self._worker.submit(write, notebook, fact)
 
     def missing(self) -> dict[str, BaseException]:
-        """Wait for all pages; return why some are missing.
+        """Wait for all pages; return the reasons of missing ones.
 
-        By the stage's name.
+        The reasons are keyed by the stage's name.
         """
         self._worker.shutdown()
         return {name: error for name, page in self._pages.items() if (error := page.exception())}

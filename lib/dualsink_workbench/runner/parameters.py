@@ -22,7 +22,7 @@ def write(settings: Settings, file: Path) -> Path:
 def for_notebook(notebook: Path, settings: Settings, file: Path) -> Mapping[str, Any]:
     """Return the parameters that a notebook declares, by name.
 
-    And `file` for the rest, as `write` made it.
+    `file`, made by `write`, has the rest.
     """
     import papermill  # takes a second
 

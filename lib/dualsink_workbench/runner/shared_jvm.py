@@ -86,7 +86,7 @@ class SharedJvm:
 def _host() -> None:
     """Start the JVM and hold it until the pipe closes.
 
-    Its address goes to the pipe.
+    It writes its address to the pipe.
     """
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the JVM prints belongs into the log

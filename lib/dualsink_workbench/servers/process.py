@@ -76,7 +76,7 @@ def mark_of(process: psutil.Process) -> str | None:
 def end(record: Record, kill: bool = False, timeout: float = 20) -> None:
     """End a process: SIGTERM, `timeout` seconds, then SIGKILL.
 
-    At once with `kill`. An ended one is left alone.
+    With `kill` SIGKILL comes at once. A process that has ended is left alone.
     """
     process = record.process()
     if not process:
@@ -94,7 +94,7 @@ def end(record: Record, kill: bool = False, timeout: float = 20) -> None:
 def last_lines(log: Path, count: int = 8) -> list[str]:
     """Return the lines of a log that explain its end.
 
-    Those that mention trouble, else the last ones.
+    These are lines that mention trouble, else the last ones.
     """
     if not log.is_file():
         return []
@@ -159,7 +159,7 @@ def is_free(port: int) -> bool:
 def connect(port: int) -> None:
     """Raise OSError unless something accepts connections on loopback.
 
-    The cheapest sign that it is too early.
+    A refusal is the cheapest sign that it is too early.
     """
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
@@ -167,7 +167,7 @@ def connect(port: int) -> None:
 def holder(port: int) -> str:
     """Describe the process that listens on a port.
 
-    As far as this user may see it.
+    Only what this user may see is described.
     """
     try:
         listeners = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]

@@ -28,7 +28,7 @@ rootLogger.appenderRef.console.ref = console
 class Stuck(Exception):
     """Failure of a server that no waiting will end.
 
-    It answers, and says so.
+    The server answers and says so itself.
     """
 
 
@@ -93,7 +93,7 @@ class Server(ABC):
     def problem(self, furnish: bool = False) -> str:
         """Return why the server is unhealthy, or an empty string.
 
-        In one line. Raises Stuck as `probe` does.
+        The reason is one line. Raises Stuck as `probe` does.
         """
         try:
             self.probe()

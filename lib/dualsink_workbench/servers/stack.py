@@ -1,6 +1,6 @@
 """Local stack: Kafka, OpenSearch, Nessie, S3 and optional Trino.
 
-On loopback, started side by side.
+They are started side by side, on loopback.
 """
 
 import json
@@ -88,7 +88,7 @@ class LocalServers:
     def stop(self, name: str, kill: bool = False) -> None:
         """End one server.
 
-        With `kill` at once, as a power cut would.
+        With `kill` it ends at once, as in a power cut.
         """
         with self._locked():
             self._end([name], kill)

@@ -1,6 +1,6 @@
 """Spark cluster on loopback: master and workers as processes.
 
-Also the command of spark-submit.
+The command of spark-submit is here too.
 """
 
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ def submission(main_file: Path, master: str, *arguments: str, options: Mapping[s
 def environment(settings: Settings) -> dict[str, str]:
     """Return the variables that Spark's scripts need.
 
-    On top of this process's environment.
+    They come on top of this process's environment.
     """
     homes = {"SPARK_HOME": str(spark_home()), "JAVA_HOME": str(java.find(java.SPARK).home)}
     return homes | {"SPARK_LOCAL_IP": LOOPBACK} | jvm_keys(Storage.of(settings))

@@ -1,6 +1,6 @@
 """Status of an environment: addresses, processes, names, files.
 
-No secrets, only where they are kept.
+It says where secrets are kept, and holds none.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from dualsink_workbench.servers.stack import LocalServers
 def describe(settings: Settings) -> dict[str, Any]:
     """Describe all that a program needs to read the stores.
 
-    As JSON types.
+    The description is of JSON types.
     """
     local = settings.servers == "local"
     return {

@@ -74,6 +74,6 @@ class Answer:
 def order(event: dict[str, Any]) -> tuple:
     """Return the key that sorts events by time.
 
-    Those of one instant by their place in Kafka.
+    Events of one instant are sorted by their place in Kafka.
     """
     return event["timestamp"], event["partition"], event["offset"], event["position"]

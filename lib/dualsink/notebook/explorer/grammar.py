@@ -107,7 +107,7 @@ class Grammar(ABC, Generic[Written]):
     def all(self, parts: list[Written]) -> Written:
         """Join conditions that must all hold.
 
-        None of them is everything.
+        No condition matches everything.
         """
 
     @abstractmethod
@@ -126,7 +126,7 @@ class Grammar(ABC, Generic[Written]):
     def anywhere(self, node: Word | Phrase) -> Written:
         """Match a word or phrase in any field.
 
-        In the texts, names and attributes of an event.
+        The fields are the texts, names and attributes of an event.
         """
 
     @abstractmethod
@@ -147,8 +147,8 @@ def text_of(node: Item) -> str:
 def name_patterns(node: Word | Phrase) -> list[str]:
     """Return patterns of the names that a word matches.
 
-    Whole names of services and hosts. Regular expressions of lower-cased words that Lucene and RE2 read alike; all must
-    match. Empty without a letter.
+    The names are those of services and hosts. The patterns are regular expressions for lower-case text that Lucene and
+    RE2 read alike; all must match. Empty without a letter.
     """
     if isinstance(node, Word) and node.has_wildcard():
         words = [wildcard(node.value.lower(), "[a-zA-Z0-9_]")]
@@ -161,7 +161,7 @@ def name_patterns(node: Word | Phrase) -> list[str]:
 def wildcard(text: str, character: str) -> str:
     """Return the regular expression of a pattern.
 
-    With `*` and `?`.
+    The pattern has `*` and `?`.
     """
     pieces = {"*": f"{character}*", "?": character}
     return "".join(pieces.get(part) or re.escape(part.replace("\\", "")) for part in re.findall(r"\\.|.", text, re.S))

@@ -93,7 +93,7 @@ def trace(client: OpenSearch, hot: HotTier, trace_id: str, size: int, tier: Tier
 def extent(client: OpenSearch, hot: HotTier) -> tuple[datetime, datetime] | None:
     """Return times of the first and the last document.
 
-    UTC; None without any.
+    Times are UTC; None without a document.
     """
     ends = {name: {name: {"field": "timestamp"}} for name in ("min", "max")}
     answer, _ = _search(client, hot, {"size": 0, "aggs": ends})

@@ -156,7 +156,7 @@ class _Writer(Grammar[str]):
     def _valued(self, text: str) -> str:
         """Match an attribute's whole value.
 
-        At any depth, in any case.
+        The attribute may be at any depth, the value in any case.
         """
         column = self._column("attributes")
         values = f"list_contains(json_extract_string(lower({column}), '$.**'), {self._value(text.lower())})"
@@ -166,7 +166,7 @@ class _Writer(Grammar[str]):
     def _exact(self, node: Item, column: str, name: str) -> str:
         """Match keywords and attributes exactly, or by pattern.
 
-        A pattern is of the whole value.
+        A pattern must match the whole value.
         """
         paths = _paths(name) if column == '"attributes"' else []
         values = [f"json_extract_string({column}, {self._value(path)})" for path in paths] or [column]

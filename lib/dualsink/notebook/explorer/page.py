@@ -37,9 +37,9 @@ class Page(anywidget.AnyWidget):
         self.on_msg(lambda _, asked, __: self.ask(asked))
 
     def ask(self, asked: dict[str, Any]) -> None:
-        """Have a numbered message answered.
+        """Answer a numbered message in a thread.
 
-        Without one, its number's answer is cancelled.
+        A number without a message cancels that answer.
         """
         number = asked["number"]
         if "message" in asked:

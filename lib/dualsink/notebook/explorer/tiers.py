@@ -158,7 +158,7 @@ def _hot_days(stores: Stores, tier: Tier) -> list[date]:
 def archive_slices(start: datetime, end: datetime, hot_days: Sequence[date]) -> list[Slice]:
     """Return what the archive is asked for between two times.
 
-    All but the hot days.
+    The hot days are left out.
     """
     slices, cursor = [], start
     for day in sorted(hot_days):

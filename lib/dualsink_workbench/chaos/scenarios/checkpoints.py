@@ -50,7 +50,7 @@ def checkpoint_deleted(trial: Trial) -> None:
 def checkpoint_rolled_back(trial: Trial) -> None:
     """Roll the checkpoint back: the last batch is planned anew.
 
-    With other offsets.
+    The new plan has other offsets.
     """
     trial.produce()
     trial.stream()
@@ -79,7 +79,7 @@ def metadata_removed(trial: Trial) -> None:
 def two_drivers(trial: Trial) -> None:
     """Start two drivers: the second refuses, the first completes.
 
-    After two seconds.
+    The second starts two seconds later.
     """
     trial.produce()
     first = trial.start(fault=PAUSE)
@@ -145,7 +145,7 @@ def frozen_at_documents(trial: Trial, command: str = "stream") -> Driver:
 def machine_lost(trial: Trial) -> None:
     """Lose the machine: another continues from the stored checkpoint.
 
-    Once the lease has ended.
+    It does so once the lease has ended.
     """
     store_checkpoint(trial)
     trial.produce()

@@ -41,7 +41,7 @@ def before_archive_commit(trial: Trial) -> None:
 def before_quarantine_commit(trial: Trial) -> None:
     """Kill between the archive's and the quarantine's commit.
 
-    Of the second batch, with its refused records.
+    The commits are those of the second batch, which has refused records.
     """
     trial.produce(bad=SOME)
     trial.broken(trial.run(**trial.on_commit(trial.kill_driver, skip=1, table="quarantine")), KILLED)
@@ -51,7 +51,7 @@ def before_quarantine_commit(trial: Trial) -> None:
 def archive_ahead(trial: Trial) -> None:
     """Kill after the archive's commit, half of the documents missing.
 
-    Of the second batch.
+    The commit is that of the second batch.
     """
     trial.produce(bad=SOME)
     end = trial.run(fault=KILL, batch=1)
@@ -65,7 +65,7 @@ def archive_ahead(trial: Trial) -> None:
 def _delete_second_half(trial: Trial) -> int:
     """Delete the documents of the newest batch's later offsets.
 
-    As though they had never arrived.
+    The state is then as if they had never arrived.
     """
     query_id = Checkpoint(trial.settings.checkpoint_path).query_id
     marker = exactly_once.newest_marker(trial.spark, trial.settings.archive_table, query_id)

@@ -140,7 +140,7 @@ def _blocked(trial: Trial) -> bool:
 def kafka_killed(trial: Trial) -> None:
     """Kill Kafka for three seconds in the second batch.
 
-    It has begun and not yet read its records.
+    The batch has begun and not yet read its records.
     """
     trial.produce()
     driver = trial.start(fault=PAUSE, batch=1)
@@ -188,7 +188,7 @@ def s3_killed(trial: Trial) -> None:
 def foreign_commit(trial: Trial) -> None:
     """Commit to the table during the second batch's own commit.
 
-    As another writer.
+    The commit is that of another writer.
     """
     trial.produce()
     table = trial.settings.archive_table

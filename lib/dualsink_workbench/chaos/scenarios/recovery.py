@@ -107,7 +107,7 @@ def _frozen(trial: Trial, command: str) -> None:
 def replay_told_to_end(trial: Trial) -> None:
     """Send SIGTERM during a replay: its Spark job is cancelled.
 
-    All ends in order.
+    Then it ends in order.
     """
 
     def tell(exchange: Exchange) -> None:
@@ -200,7 +200,7 @@ def forget(spark: SparkSession, settings: Settings, below: int) -> None:
 def forget_documents(settings: Settings, below: int) -> int:
     """Delete documents below an offset of every partition.
 
-    Returns how many.
+    Returns how many were deleted.
     """
     with closing(index.connect(Cluster.of(settings))) as client:
         index.refresh(client, settings.opensearch_index)
