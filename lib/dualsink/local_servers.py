@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 
 from dualsink import invocation
-from dualsink.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,16 @@ class Record:
             return None
 
 
-def advice(settings: Settings, silent: Iterable[str]) -> str:
+def advice(state: Path, logs: Path, silent: Iterable[str]) -> str:
     """Explain what to do about servers without an answer.
 
-    They are local and given by name. One whose process lives needs no start: its address or its log says more.
+    They are local and given by name; `state` is the file that records them. One whose process lives needs no start: its
+    address or its log says more.
     """
-    file = settings.servers_file
-    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    known = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else {}
     live = {name: known[name] for name in silent if _lives(known.get(name, {}))}
     absent = [name for name in silent if name not in live]
     started = [f"Start {'them' if len(absent) > 1 else 'it'}: {invocation.command('up')}"] if absent else []
-    logs = settings.data_path / "logs"
     return " ".join([_hung(name, entry, logs / f"{name}.log") for name, entry in live.items()] + started)
 
 

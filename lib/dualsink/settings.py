@@ -479,6 +479,11 @@ class Settings(BaseModel):
         return self.data_path / "servers.json"
 
     @property
+    def logs_path(self) -> Path:
+        """Folder of the local servers' logs."""
+        return self.data_path / "logs"
+
+    @property
     def secured_servers(self) -> list[str]:
         """Names of the servers that are spoken to with TLS."""
         kafka = {"kafka"} if self.kafka_security_protocol != "PLAINTEXT" else set()

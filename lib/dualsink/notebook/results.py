@@ -47,7 +47,7 @@ def record(settings: Settings, stage: str, result: dict[str, Any], fact: str) ->
 
     The file is `runs/<run_id>/results/<stage>.json`; `fact` is the result in one line for people.
     """
-    file = _file(settings, stage)
+    file = _file(settings.run_path, stage)
     write_json(file, {"stage": stage, "fact": fact, "recorded_at": now(), "result": result})
     return file
 
@@ -57,7 +57,7 @@ def read(settings: Settings, stage: str) -> dict[str, Any] | None:
 
     Keys are stage, fact, recorded_at, result.
     """
-    file = _file(settings, stage)
+    file = _file(settings.run_path, stage)
     return orjson.loads(file.read_bytes()) if file.is_file() else None
 
 
@@ -117,7 +117,7 @@ def versions(settings: Settings) -> dict[str, str | None]:
         "python": platform.python_version(),
         "pyspark": version("pyspark"),
         "java": _java(),
-        "opensearch": _opensearch(settings),
+        "opensearch": _opensearch(Cluster.of(settings)),
     }
 
 
@@ -134,8 +134,8 @@ def write_json(file: Path, content: dict[str, Any]) -> None:
     write_atomically(file, orjson.dumps(content, default=str, option=_FORMAT) + b"\n")
 
 
-def _file(settings: Settings, stage: str) -> Path:
-    return settings.run_path / "results" / f"{stage}.json"
+def _file(run: Path, stage: str) -> Path:
+    return run / "results" / f"{stage}.json"
 
 
 def _java() -> str | None:
@@ -145,9 +145,9 @@ def _java() -> str | None:
         return None
 
 
-def _opensearch(settings: Settings) -> str | None:
+def _opensearch(cluster: Cluster) -> str | None:
     try:
-        with closing(index.connect(Cluster.of(settings), timeout=3)) as client:
+        with closing(index.connect(cluster, timeout=3)) as client:
             return client.info()["version"]["number"]
     except OpenSearchException:
         return None

@@ -74,7 +74,8 @@ def require_servers(settings: Settings) -> None:
         raise DeploymentError(f"{'; '.join(refused)}.")
     if failed:
         local = [check.name.lower() for check in failed] if settings.servers == "local" else []
-        raise PlatformError(f"{_no_answer(failed)} {local_servers.advice(settings, local)}".rstrip())
+        advice = local_servers.advice(settings.servers_file, settings.logs_path, local)
+        raise PlatformError(f"{_no_answer(failed)} {advice}".rstrip())
 
 
 def _no_answer(failed: Iterable[Check]) -> str:

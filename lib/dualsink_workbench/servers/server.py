@@ -53,7 +53,7 @@ class Server(ABC):
     def __init__(self, settings: Settings):
         self.settings = settings
         self.folder = settings.data_path / self.name
-        self.log = settings.data_path / "logs" / f"{self.name}.log"
+        self.log = settings.logs_path / f"{self.name}.log"
 
     @property
     @abstractmethod
