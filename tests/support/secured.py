@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from dualsink.spark import jars, java
 from dualsink_workbench.servers import process
-from dualsink_workbench.servers.definitions import Kafka
+from dualsink_workbench.servers.kafka import Kafka
 
 PASSWORD = "a pass\\word; p=q"
 """What a naive line of JAAS would break at."""

@@ -34,7 +34,7 @@ from dualsink_workbench.bench import rig
 from dualsink_workbench.bench.contenders import Result
 from dualsink_workbench.bench.meter import Meter
 from dualsink_workbench.bench.report import CONNECT_BOTH
-from dualsink_workbench.servers.definitions import Kafka
+from dualsink_workbench.servers.kafka import Kafka
 from dualsink_workbench.servers.process import free_ports, last_lines
 from dualsink_workbench.servers.server import CONSOLE_LOGGING
 from dualsink_workbench.servers.stack import LocalServers

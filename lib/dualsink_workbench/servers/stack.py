@@ -27,7 +27,8 @@ from dualsink.settings import Settings, project_root
 from dualsink.spark import jars as artifacts
 from dualsink.spark import java
 from dualsink_workbench.servers import credentials, process
-from dualsink_workbench.servers.definitions import OpenSearch, servers
+from dualsink_workbench.servers.definitions import servers
+from dualsink_workbench.servers.opensearch import OpenSearch
 from dualsink_workbench.servers.server import Server, Stuck, notice
 
 LEAST_FREE_MB = 1024

@@ -23,8 +23,8 @@ from dualsink.settings import Settings, project_root
 from dualsink.spark import java
 from dualsink.stream import query
 from dualsink.stream.health import require_servers
-from dualsink_workbench.servers.definitions import Trino
 from dualsink_workbench.servers.stack import LocalServers, ServerStatus
+from dualsink_workbench.servers.trino import Trino
 
 NOTEBOOK = project_root(Path(__file__)) / "notebooks" / "04_query.ipynb"
 

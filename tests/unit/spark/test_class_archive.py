@@ -6,7 +6,7 @@ import pytest
 
 from dualsink.spark import java
 from dualsink.spark.class_archive import Classes
-from dualsink_workbench.servers.definitions import Kafka
+from dualsink_workbench.servers.kafka import Kafka
 
 
 @pytest.fixture

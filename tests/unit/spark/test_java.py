@@ -8,7 +8,10 @@ import pytest
 
 from dualsink.errors import PlatformError
 from dualsink.spark import java
-from dualsink_workbench.servers.definitions import Kafka, Nessie, OpenSearch, Trino
+from dualsink_workbench.servers.kafka import Kafka
+from dualsink_workbench.servers.nessie import Nessie
+from dualsink_workbench.servers.opensearch import OpenSearch
+from dualsink_workbench.servers.trino import Trino
 
 WHOLE = "java.base@{0}\\njdk.incubator.vector@{0}"
 WHOLE += "".join(f"\\n{name}@{{0}}" for name in ("java.se", "jdk.jfr", "jdk.management", "jdk.unsupported"))

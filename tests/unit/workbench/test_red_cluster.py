@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualsink_workbench.servers.definitions import _redness
+from dualsink_workbench.servers.opensearch import _redness
 from dualsink_workbench.servers.server import Stuck
 
 GIVEN_UP = {
