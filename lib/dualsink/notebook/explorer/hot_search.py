@@ -33,9 +33,29 @@ def find(client: OpenSearch, hot: HotTier, wanted: Search) -> Answer:
 
     Raises SettingsError for a text that OpenSearch does not understand, ServiceUnavailable if it does not answer.
     """
+    found, missing = _search(client, hot, _counting(hot, wanted))
+    troubles = _partial(missing)
+    aggregations = found.get("aggregations")
+    if not aggregations:
+        return Answer(troubles=troubles)
+    return Answer(
+        found["hits"]["total"]["value"],
+        [_event(hit["_source"]) for hit in found["hits"]["hits"]],
+        _counts(aggregations["levels"]["values"]),
+        _counts(aggregations["services"]["values"]),
+        _histogram(aggregations["bars"]["bars"]),
+        troubles=troubles,
+    )
+
+
+def _counting(hot: HotTier, wanted: Search) -> dict[str, Any]:
+    """Return the body that finds events and counts them.
+
+    Filters narrow the events and the bars, but not the counts of their own field.
+    """
     levels, services = _filters(wanted)
     steps = {"field": "timestamp", "fixed_interval": f"{wanted.step.total_seconds():.0f}s", "min_doc_count": 1}
-    body = {
+    return {
         "size": wanted.size,
         "track_total_hits": True,
         "_source": _SOURCE,
@@ -51,25 +71,6 @@ def find(client: OpenSearch, hot: HotTier, wanted: Search) -> Answer:
             },
         },
     }
-    found, missing = _search(client, hot, body)
-    troubles = _partial(missing)
-    aggregations = found.get("aggregations")
-    if not aggregations:
-        return Answer(troubles=troubles)
-    return Answer(
-        found["hits"]["total"]["value"],
-        [_event(hit["_source"]) for hit in found["hits"]["hits"]],
-        _counts(aggregations["levels"]["values"]),
-        _counts(aggregations["services"]["values"]),
-        Counter(
-            {
-                (datetime.fromtimestamp(bar["key"] / 1000, UTC), level["key"]): level["doc_count"]
-                for bar in aggregations["bars"]["bars"]["buckets"]
-                for level in bar["levels"]["buckets"]
-            }
-        ),
-        troubles=troubles,
-    )
 
 
 def request(hot: HotTier, wanted: Search) -> dict[str, Any]:
@@ -178,6 +179,16 @@ def _counted(field: str, size: int, filters: list[dict[str, Any]]) -> dict[str, 
 
 def _counts(terms: dict[str, Any]) -> Counter[str]:
     return Counter({bucket["key"]: bucket["doc_count"] for bucket in terms["buckets"]})
+
+
+def _histogram(bars: dict[str, Any]) -> Counter[tuple[datetime, str]]:
+    return Counter(
+        {
+            (datetime.fromtimestamp(bar["key"] / 1000, UTC), level["key"]): level["doc_count"]
+            for bar in bars["buckets"]
+            for level in bar["levels"]["buckets"]
+        }
+    )
 
 
 def _event(source: dict[str, Any]) -> dict[str, Any]:
