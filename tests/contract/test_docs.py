@@ -13,7 +13,7 @@ from dualsink_workbench.chaos.registry import SCENARIOS
 LONGEST_README = 110
 PARTS = ["Status", "Context", "Decision", "Rejected", "Consequences"]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests" / "oracle" / "README.md"])
 TEXTS = [*PAGES, *sorted(ROOT.glob("notebooks/*.ipynb")), *sorted(ROOT.glob("lib/**/*.py"))]
 NAMED = re.compile(r"(?<![\w/.])(?:docs|lib|tests|notebooks|params|deploy)/[\w./-]*\w\.(?:md|py|ipynb|yaml|png|sh)\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
