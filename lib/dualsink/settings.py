@@ -91,7 +91,7 @@ class Settings(BaseModel):
     execution_date: Annotated[date, BeforeValidator(_blank_is_today)] = Field("", validate_default=True)
     """Day of the run, YYYY-MM-DD, empty means today (UTC)."""
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = "local"
-    """Name of the environment, which names its data folder."""
+    """Name of the environment, which names the data folder."""
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
     """Name of the run, which names its folder under runs."""
     servers: Literal["local", "external"] = "local"
@@ -125,11 +125,11 @@ class Settings(BaseModel):
     kafka_cert_file: str = ""
     """Certificate of this client for mutual TLS, PEM, empty means none."""
     kafka_key_file: str = ""
-    """Private key of that certificate, PEM."""
+    """Private key of this client's certificate, PEM."""
     kafka_user_env: Variable = "DUALSINK_KAFKA_USER"
-    """Environment variable that holds the user."""
+    """Environment variable that holds Kafka's user."""
     kafka_password_env: Variable = "DUALSINK_KAFKA_PASSWORD"
-    """Environment variable that holds the password."""
+    """Environment variable that holds Kafka's password."""
     kafka_token_url: Address = ""
     """Endpoint that gives tokens for OAUTHBEARER."""
     kafka_client_id_env: Variable = "DUALSINK_KAFKA_CLIENT_ID"
@@ -145,19 +145,19 @@ class Settings(BaseModel):
     opensearch_host: Address = "127.0.0.1"
     """Host of OpenSearch."""
     opensearch_port: Port = 9201
-    """Its HTTP port."""
+    """HTTP port of OpenSearch."""
     opensearch_tls: bool = False
-    """Whether to speak HTTPS."""
+    """Whether to speak HTTPS to OpenSearch."""
     opensearch_ca_file: str = ""
-    """Certificate authority for HTTPS, empty means the system's."""
+    """Certificate authority of OpenSearch, PEM, empty means the system's."""
     opensearch_user_env: Variable = "DUALSINK_OPENSEARCH_USER"
-    """Environment variable that holds the user."""
+    """Environment variable that holds OpenSearch's user."""
     opensearch_password_env: Variable = "DUALSINK_OPENSEARCH_PASSWORD"
-    """Environment variable that holds the password."""
+    """Environment variable that holds OpenSearch's password."""
     opensearch_cert_file: str = ""
     """Certificate of this client for mutual TLS, PEM, empty means none."""
     opensearch_key_file: str = ""
-    """Private key of that certificate, PEM."""
+    """Private key of this client's certificate, PEM."""
     opensearch_token_env: Variable = "DUALSINK_OPENSEARCH_TOKEN"
     """Environment variable that holds a bearer token."""
     opensearch_sigv4_region: str = ""
@@ -165,7 +165,7 @@ class Settings(BaseModel):
     opensearch_keeper_user_env: Variable = "DUALSINK_OPENSEARCH_KEEPER_USER"
     """Environment variable that holds the user who may delete, unset means the same user."""
     opensearch_keeper_password_env: Variable = "DUALSINK_OPENSEARCH_KEEPER_PASSWORD"
-    """Environment variable that holds the password of that user."""
+    """Environment variable that holds the password of the user who may delete."""
     opensearch_index: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")] = "application-logs"
     """Alias over one index a day."""
     opensearch_shards: int = Field(1, ge=1)
@@ -191,9 +191,9 @@ class Settings(BaseModel):
     trino_uri: Annotated[Address, Field(pattern=r"^https?://")] = "http://127.0.0.1:18080"
     """Address of Trino, SQL over the archive where it runs."""
     trino_user_env: Variable = "DUALSINK_TRINO_USER"
-    """Environment variable that holds its user."""
+    """Environment variable that holds Trino's user."""
     trino_password_env: Variable = "DUALSINK_TRINO_PASSWORD"
-    """Environment variable that holds its password."""
+    """Environment variable that holds Trino's password."""
     trino_ca_file: str = ""
     """Certificate authority of Trino, PEM, empty means the system's."""
 
@@ -201,11 +201,11 @@ class Settings(BaseModel):
     object_lock_mode: Literal["", "GOVERNANCE", "COMPLIANCE"] = ""
     """Object Lock of the bucket, GOVERNANCE or COMPLIANCE, empty means none."""
     object_lock_days: int = Field(365, ge=1)
-    """Days for which it keeps what is written."""
+    """Days for which Object Lock keeps what is written."""
     tier_storage_class: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = ""
     """Storage class for old data files, such as GLACIER_IR, empty means none."""
     tier_after_days: int = Field(365, ge=1)
-    """Days after which a file moves there."""
+    """Days after which a data file moves to the cheaper storage class."""
 
     # Cost: storage prices are examples, of a GB for a month
     cost_events_per_day: int = Field(10_000_000, ge=1)
@@ -231,7 +231,7 @@ class Settings(BaseModel):
     nessie_uri: Address = "http://127.0.0.1:19120/api/v2"
     """Address of the catalogue."""
     nessie_ref: str = "main"
-    """Its branch."""
+    """Branch of the catalogue."""
     nessie_ca_file: str = ""
     """Certificate authority of the catalogue, PEM, empty means the system's."""
     nessie_token_env: Variable = "DUALSINK_NESSIE_TOKEN"
@@ -249,7 +249,7 @@ class Settings(BaseModel):
     s3_endpoint: Address = "http://127.0.0.1:8333"
     """Address of the storage."""
     s3_region: str = "us-east-1"
-    """Its region."""
+    """Region of the storage."""
     s3_ca_file: str = ""
     """Certificate authority of the storage, PEM, empty means the system's."""
     s3_access_key_env: Variable = "DUALSINK_S3_ACCESS_KEY"
@@ -259,7 +259,7 @@ class Settings(BaseModel):
     s3_session_token_env: Variable = "DUALSINK_S3_SESSION_TOKEN"
     """Environment variable that holds the session token of temporary keys."""
     s3_profile: str = ""
-    """Profile of the AWS configuration that has the keys, empty means its default."""
+    """Profile of the AWS configuration that has the keys, empty means the default one."""
     s3_sse: Literal["", "AES256", "aws:kms"] = ""
     """Encryption of what is written by the storage: AES256, aws:kms, empty means the bucket's own."""
     s3_kms_key: str = ""
@@ -267,9 +267,9 @@ class Settings(BaseModel):
     s3_keeper_access_key_env: Variable = "DUALSINK_S3_KEEPER_ACCESS_KEY"
     """Environment variable that holds the access key that may delete, unset means the same key."""
     s3_keeper_secret_key_env: Variable = "DUALSINK_S3_KEEPER_SECRET_KEY"
-    """Environment variable that holds the secret key of that one."""
+    """Environment variable that holds the secret key that may delete."""
     s3_keeper_session_token_env: Variable = "DUALSINK_S3_KEEPER_SESSION_TOKEN"
-    """Environment variable that holds its session token if it is a temporary one."""
+    """Environment variable that holds the session token of temporary keys that may delete."""
 
     # Records
     formats: str = ""
@@ -305,7 +305,7 @@ class Settings(BaseModel):
     bulk_max_documents: int = Field(5_000, ge=1)
     """Most documents of one bulk request."""
     retry_deadline_seconds: float = Field(300, gt=0)
-    """Patience with a busy OpenSearch in seconds."""
+    """Seconds for which a busy OpenSearch is tried again."""
     retry_cap_seconds: float = Field(60, gt=0)
     """Longest pause between two attempts in seconds."""
     max_refused_share: float = Field(0.05, ge=0, le=1)
@@ -321,9 +321,9 @@ class Settings(BaseModel):
 
     # 06_chaos
     chaos_scenarios: str = "kill-archive-ahead,opensearch-killed,checkpoint-deleted"
-    """Scenarios, with commas, or all."""
+    """Scenarios of chaos by name, with commas, or all."""
     chaos_seed: int = 7
-    """Of the events and the random moments."""
+    """Seed of chaos, the same chooses the same events and random moments."""
 
     # 07_operate
     snapshot_days: float = Field(1, ge=0)
@@ -331,7 +331,7 @@ class Settings(BaseModel):
     remove_orphans: bool = False
     """Whether maintenance deletes old files that no snapshot knows."""
     orphan_hours: int = Field(72, ge=24)
-    """Hours after which such a file is of no batch in flight, at least 24."""
+    """Hours after which a file that no snapshot knows is of no batch in flight, at least 24."""
     archive_years: int = Field(7, ge=1)
     """Years that the archive keeps an event day."""
     quarantine_years: int = Field(7, ge=1)

@@ -93,6 +93,12 @@ def test_papermills_inspector_sees_every_parameter_with_its_type_and_help(notebo
     assert [name for name, p in seen.items() if not p["help"]] == []
 
 
+def test_a_meaning_can_be_read_without_the_parameter_before_it():
+    leaning = re.compile(r"^(Its|Of)\b|holds its|it keeps|moves there|(that|such a) (user|certificate|one|file)\b")
+    meanings = {name: field.description for name, field in Settings.model_fields.items()}
+    assert {name: text for name, text in meanings.items() if leaning.search(text)} == {}
+
+
 def test_a_parameter_is_explained_alike_in_every_notebook(root):
     helps: dict[str, set[str]] = {}
     for file in sorted((root / "notebooks").rglob("*.ipynb")):
