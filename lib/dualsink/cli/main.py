@@ -110,7 +110,7 @@ COMMANDS = (
     ),
     Command(
         "cost",
-        "Tell what a year of events costs hot and cold, from measured sizes and the prices in the parameters.",
+        "Compute what a year of events costs hot and cold, from measured sizes and the prices in the parameters.",
         "dualsink.cli.jobs:cost",
         {"picture": Option("--picture", "Default: cost.png in the run's folder.", Path | None, None, "FILE.png")},
     ),
