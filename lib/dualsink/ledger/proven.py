@@ -301,7 +301,11 @@ def doubled(tables: Tables, proven: Proven, named: bool) -> Sequence[Finding]:
         .select(*COORDINATES)
         .unionAll(kept.select(*COORDINATES))
     )
-    sealed = tables.archive.where(digest.on_days(seal.day for seal in proven.seals)).where(_near(read))
+    near = _near(read)
+    days = [seal.day for seal in proven.seals if seal.reaches(near)]
+    if not days:
+        return []
+    sealed = tables.archive.where(digest.on_days(days)).where(_within(near))
     twice = read.join(sealed.select(*IDENTITY), list(IDENTITY), "left_semi")
     return finding_in(twice, DOUBLED, BOTH_TABLES, twice.count(), named)
 
@@ -310,11 +314,10 @@ _BLOCK = 16_384
 _MOST_RUNS = 500
 
 
-def _near(read: DataFrame) -> str:
-    """Condition: an offset near one of those read.
+def _near(read: DataFrame) -> dict[Place, list[Run]]:
+    """Return runs of offsets near those read, by partition.
 
-    Iceberg skips files by it. Offsets that are far apart count one by one, or a late event on an old day would have all
-    days between be read.
+    Offsets that are far apart count one by one, or a late event on an old day would have all days between be read.
     """
     blocks = read.select("topic_id", "partition", F.expr(f"offset DIV {_BLOCK}")).distinct().collect()
     found: dict[Place, list[Run]] = {}
@@ -323,11 +326,13 @@ def _near(read: DataFrame) -> str:
     runs = {place: markers.merged(pieces) for place, pieces in found.items()}
     if sum(map(len, runs.values())) > _MOST_RUNS:
         runs = {place: [(pieces[0][0], pieces[-1][1])] for place, pieces in runs.items()}
-    return (
-        " OR ".join(
-            f"(topic_id = '{of}' AND partition = {p} AND offset BETWEEN {first} AND {last})"
-            for (of, p), pieces in runs.items()
-            for first, last in pieces
-        )
-        or "false"
+    return runs
+
+
+def _within(near: Mapping[Place, Iterable[Run]]) -> str:
+    """Condition: an offset in the runs. Iceberg skips files by it."""
+    return " OR ".join(
+        f"(topic_id = '{of}' AND partition = {p} AND offset BETWEEN {first} AND {last})"
+        for (of, p), pieces in near.items()
+        for first, last in pieces
     )

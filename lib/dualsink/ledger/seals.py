@@ -19,6 +19,7 @@ from dualsink import __version__
 from dualsink.events.reading import Reading
 from dualsink.iceberg import snapshots
 from dualsink.iceberg.archive import Archive
+from dualsink.iceberg.markers import Run
 from dualsink.ledger import digest
 from dualsink.ledger.accounts import Place
 
@@ -63,6 +64,17 @@ class Seal:
     reading: str
     digest_version: int = digest.VERSION
     previous: str = ""
+
+    def reaches(self, runs: Mapping[Place, Iterable[Run]]) -> bool:
+        """Return whether the day's offsets reach into a run.
+
+        Files know the bounds of all partitions together, each of which advances at its own pace.
+        """
+        return any(
+            first <= span.last and span.first <= last
+            for place, span in self.places.items()
+            for first, last in runs.get(place, ())
+        )
 
     def content(self) -> str:
         """Return the seal as JSON, for the column `seal`."""

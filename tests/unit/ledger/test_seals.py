@@ -38,6 +38,14 @@ def test_each_seal_holds_the_hash_of_the_one_before_it(two):
     assert not chain.newest("another topic")
 
 
+@pytest.mark.parametrize(
+    ("runs", "reached"),
+    [({("id", 0): [(14, 20)]}, True), ({("id", 0): [(0, 9), (15, 20)]}, False), ({("id", 1): [(10, 14)]}, False)],
+)
+def test_a_day_is_looked_at_again_where_its_own_offsets_of_the_partition_are_meant(runs, reached):
+    assert seal(1).reaches(runs) is reached
+
+
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("change", [{"events": 2}, {"day": date(2026, 2, 1)}, {"table": "other"}, {"content": "x"}])
 def test_an_altered_seal_is_named_also_where_it_cannot_be_read(two, number, change):
