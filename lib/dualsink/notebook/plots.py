@@ -1,14 +1,11 @@
 """Pictures for the notebooks.
 
-Every function returns a matplotlib Figure, or a table to look at; times are UTC.
+Every function returns a matplotlib Figure; times are UTC.
 """
 
-import html
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
@@ -17,17 +14,11 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas.io.formats.style import Styler
 
 from dualsink import words
-from dualsink.ledger.book import Ledger, in_order
-from dualsink.ledger.verdicts import VERDICTS
-from dualsink.notebook import frames
 from dualsink.notebook.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS, TIER_COLOUR
 from dualsink.opensearch.questions import ERRORS
-from dualsink.operations.audit import Audit
 from dualsink.operations.cost import Assumptions, TierCost
-from dualsink.operations.maintenance import Measured
 from dualsink.stream.sink import BatchReport
 
 LEG_COLOURS = {"parse": "#b5b5b5", "documents": "#6f4a8e", "archive": ARCHIVE_COLOUR, "send": HOT_COLOUR}
@@ -39,7 +30,6 @@ _FONT = {
     "axes.axisbelow": True,
     "figure.dpi": 100,
 }
-_HOLDS, _DIFFERS = "background-color: #d8f0dd; color: #12492a", "background-color: #f9d5d5; color: #7a1020"
 _DAYS_SHOWN = 14
 # Inches: at 100 dots each, what JupyterLab shows in a window of 1,280 pixels without shrinking it.
 _WIDTH = 9
@@ -250,143 +240,6 @@ def _elapsed(batch: BatchReport) -> float:
     Its steps follow each other.
     """
     return sum(batch.seconds.values())
-
-
-# -- the ledger as tables ------------------------------------------------------------------------------
-
-
-def partitions_table(ledger: Ledger) -> Styler:
-    """Show statement 1 of the ledger, a row a partition.
-
-    A row says what Kafka holds and where each record went. Rows say `holds` or `differs`.
-    """
-    rows = [
-        {
-            "partition": f"{line.topic}-{line.partition}",
-            "offsets": f"{line.beginning:,} to {line.position - 1:,}" if line.position > line.beginning else "none",
-            "records in Kafka": line.kafka,
-            "in archive": line.archive,
-            "in quarantine": line.quarantine,
-            "waiting": line.waiting,
-            "beyond Kafka": line.beyond_kafka,
-            "lost": line.lost,
-            "verdict": verdict(line.holds),
-        }
-        for line in ledger.partitions
-    ]
-    return coloured(rows, "Statement 1: every record that was read is in the archive or in the quarantine, once")
-
-
-def days_table(ledger: Ledger) -> Styler:
-    """Show statement 2 of the ledger, a row a day.
-
-    A row has both stores' counts and digests of an event day. Rows say `holds` or `differs`.
-    """
-    rows = [
-        {
-            "event day (UTC)": line.day,
-            "archive": line.archive,
-            "OpenSearch": line.opensearch,
-            "refused by OpenSearch": line.hot_refusals,
-            "archive digest": _shortened(line.archive_digest),
-            "OpenSearch digest": _shortened(line.opensearch_digest),
-            "verdict": verdict(line.holds),
-        }
-        for line in ledger.days
-    ]
-    return coloured(rows, "Statement 2: what people search is what the archive holds, each event once")
-
-
-def verdicts_table(ledger: Ledger) -> pd.DataFrame:
-    """Return the ledger's findings.
-
-    Columns: verdict, store, count, what it means, the command that ends it.
-    """
-    columns = ["verdict", "store", "count", "meaning", "ended by"]
-    rows = [
-        (f.verdict, f.store, f.count, VERDICTS[f.verdict].meaning, f.remedy or f.note or "nothing: it is normal")
-        for f in in_order(ledger.findings)
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def differences_table(ledger: Ledger) -> pd.DataFrame:
-    """Return records that a store lacks, doubles or holds otherwise.
-
-    Columns: kind, store, coordinates, kafka_timestamp.
-    """
-    columns = ["kind", "store", "coordinates", "kafka_timestamp"]
-    rows = [(d.kind, d.store, d.place, d.kafka_timestamp) for d in ledger.differences]
-    return frames.if_empty(pd.DataFrame(rows, columns=columns), "good: no record differs between the stores")
-
-
-def verdict(holds: bool) -> str:
-    return "\N{CHECK MARK} holds" if holds else "\N{BALLOT X} differs"
-
-
-def coloured(rows: list[dict[str, Any]], caption: str, precision: int | None = None) -> Styler:
-    """Return rows as a table, coloured by verdict.
-
-    Texts are text, never markup.
-    """
-    frame = pd.DataFrame(rows)
-    table = frame.style.hide(axis="index").format(precision=precision, thousands=",", escape="html")
-    table = table.set_caption(html.escape(caption))
-    table = table.set_table_styles(
-        [
-            {"selector": "caption", "props": "text-align: left; font-weight: bold; padding: 4px 0"},
-            {"selector": "th, td", "props": "text-align: right; padding: 3px 12px"},
-        ]
-    )
-    if frame.empty:
-        return table
-    return table.apply(lambda row: [_HOLDS if row["verdict"].endswith("holds") else _DIFFERS] * len(row), axis=1)
-
-
-def _shortened(digest: str) -> str:
-    return digest if len(digest) <= 10 else f"\N{HORIZONTAL ELLIPSIS}{digest[-9:]}"
-
-
-# -- an audit ------------------------------------------------------------------------------------------
-
-
-def audit_table(audit: Audit) -> Styler:
-    """Show a row for each day that was archived.
-
-    A row says what an event day held then, holds now, and what has gone and why. Rows say `holds` where nothing has
-    gone without a reason.
-    """
-    rows = [
-        {
-            "event day (UTC)": day.day,
-            "events then": day.events,
-            "digest then": day.digest,
-            "events now": day.events_now,
-            "gone since": day.lost,
-            "why": "; ".join(day.reasons),
-            "verdict": verdict(day not in audit.unexplained),
-        }
-        for day in audit.days
-    ]
-    return coloured(rows, f"What the archive held at {audit.asked}")
-
-
-# -- maintenance ---------------------------------------------------------------------------------------
-
-
-def maintenance_table(before: Measured, after: Measured) -> pd.DataFrame:
-    """Return figures of every table, before and after maintenance.
-
-    Side by side; the question's seconds are in the last row.
-    """
-    pairs = {
-        (table.rpartition(".")[2], name.replace("_", " ")): (value, getattr(after.tables[table], name))
-        for table, found in before.tables.items()
-        for name, value in asdict(found).items()
-    }
-    pairs |= {("archive", "seconds of a question"): (before.query_seconds, after.query_seconds)}
-    index = pd.MultiIndex.from_tuples(pairs, names=["table", "figure"])
-    return pd.DataFrame([[f"{value:,}" for value in pair] for pair in pairs.values()], index, ["before", "after"])
 
 
 # -- cost ----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from pandas.io.formats.style import Styler
 
-from dualsink.notebook import plots
+from dualsink.notebook import plots, summaries
 from dualsink.notebook.palette import ARCHIVE_COLOUR, HOT_COLOUR, LEVEL_COLOURS
 from dualsink_workbench.chaos.outcome import Counts, Outcome
 
@@ -25,11 +25,11 @@ def table(outcomes: Sequence[Outcome]) -> Styler:
             "ledger after": str(outcome.after or "not taken"),
             "left behind": ", ".join(outcome.orphans) or "nothing",
             "seconds to recover": outcome.seconds_to_recover,
-            "verdict": plots.verdict(outcome.ok),
+            "verdict": summaries.verdict(outcome.ok),
         }
         for outcome in outcomes
     ]
-    return plots.coloured(rows, "Ledgers: archive + quarantine of Kafka, OpenSearch", precision=1)
+    return summaries.coloured(rows, "Ledgers: archive + quarantine of Kafka, OpenSearch", precision=1)
 
 
 def recoveries(outcomes: Sequence[Outcome]) -> Figure:

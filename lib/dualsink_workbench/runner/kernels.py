@@ -20,7 +20,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from dualsink.settings import Settings
 
 # Not matplotlib_inline: it looks for the kernel when it is imported, and shows no picture where there is none yet.
-_IMPORTS = ("ipykernel.kernelapp", "dualsink.cli.jobs", "dualsink.notebook.plots")
+_IMPORTS = ("ipykernel.kernelapp", "dualsink.cli.jobs", "dualsink.notebook.plots", "dualsink.notebook.summaries")
 
 
 class Kernels:

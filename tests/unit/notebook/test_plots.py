@@ -1,4 +1,4 @@
-"""Pictures say their finding in the title, bear UTC axes, and survive having nothing to show."""
+"""Pictures say their finding in the title, have UTC axes, and survive having nothing to show."""
 
 import io
 import math
@@ -6,7 +6,6 @@ import math
 import pandas as pd
 import pytest
 
-from dualsink.ledger.book import DayLine, Ledger, PartitionLine
 from dualsink.notebook import plots
 from dualsink.stream.sink import BatchReport
 
@@ -180,33 +179,3 @@ def test_with_live_the_picture_is_displayed_once_and_updated_in_place(monkeypatc
     picture.update(batch(1), 0)
     picture.show()
     assert calls == ["display", "update", "update"]
-
-
-# -- the ledger ----------------------------------------------------------------------------------------
-
-
-def ledger(holds: bool) -> Ledger:
-    partitions = [PartitionLine("logs", 0, 0, 10, 10, 9, 1 if holds else 0, holds)]
-    return Ledger("now", partitions, [DayLine("2026-11-23", 9, 9, 0, "12345678901234", "5", holds)], 0, [])
-
-
-@pytest.mark.parametrize(("holds", "word"), [(True, "holds"), (False, "differs")])
-def test_ledger_tables_say_the_verdict_in_words_and_in_colour(holds, word):
-    for table in (plots.partitions_table(ledger(holds)), plots.days_table(ledger(holds))):
-        html = table.to_html()
-        assert word in html and "background-color" in html
-
-
-def test_a_coloured_table_holds_text_and_no_markup():
-    shown = plots.coloured([{"why": "<script>x()</script>", "verdict": plots.verdict(True)}], "<b>then</b>").to_html()
-    assert "&lt;script&gt;x()" in shown and "<script>" not in shown
-    assert "&lt;b&gt;then" in shown and "<b>" not in shown
-
-
-def test_a_ledger_without_lines_is_an_empty_table():
-    empty = Ledger("now", [], [], 0, [])
-    assert plots.partitions_table(empty).to_html() and plots.days_table(empty).to_html()
-    assert plots.differences_table(empty).empty
-
-
-# -- chaos ---------------------------------------------------------------------------------------------
