@@ -330,7 +330,10 @@ def _near(read: DataFrame) -> dict[Place, list[Run]]:
 
 
 def _within(near: Mapping[Place, Iterable[Run]]) -> str:
-    """Condition: an offset in the runs. Iceberg skips files by it."""
+    """Condition: an offset is in the runs.
+
+    Iceberg skips files by it.
+    """
     return " OR ".join(
         f"(topic_id = '{of}' AND partition = {p} AND offset BETWEEN {first} AND {last})"
         for (of, p), pieces in near.items()
