@@ -45,21 +45,28 @@ class Reach:
         return Reach(self.first, planned[1], self.no_records + size(gaps((first, planned[1]), found)))
 
 
+ADDED = Reach(0, -1)
+"""Reach of a partition that no marker of its incarnation names: it was added since, and nothing of it was read."""
 Progress = Mapping[str, Mapping[int, Reach]]
 """Reach of each partition, by topic id: all incarnations of one topic."""
 
 
 def extended(
-    before: Progress, topic_id: str, planned: Mapping[int, Run], found: Mapping[int, Sequence[Run]]
-) -> Progress:
+    before: Progress, topic_id: str, begins: Mapping[int, int], planned: Mapping[int, Run],
+    found: Mapping[int, Sequence[Run]],
+) -> Progress:  # fmt: skip
     """Return the progress after a batch.
 
-    By partition, as `Reach.extended` takes it.
+    By partition, as `Reach.extended` takes it. `begins` are the first offsets of the batch in all partitions of the
+    topic: of one that has no record yet it is said as well from where on nothing may be lost.
     """
     known = before.get(topic_id, {})
-    nothing = {p: Reach(first, first - 1) for p, (first, _) in planned.items()}
-    now = {p: known.get(p, nothing[p]).extended(run, found.get(p, ())) for p, run in planned.items()}
-    return {**before, topic_id: {**known, **now}}
+    untouched = {p: ADDED if known else Reach(first, first - 1) for p, first in begins.items()}
+    reached = {**untouched, **known}
+    return {
+        **before,
+        topic_id: {**reached, **{p: reached[p].extended(r, found.get(p, ())) for p, r in planned.items()}},
+    }
 
 
 def held(tables: Iterable[DataFrame], topic: str) -> Progress:
@@ -89,10 +96,11 @@ def progress(ancestors: Iterable[Snapshot], topic: str) -> Progress | None:
 
 
 def properties(
-    topic: str, topic_id: str, before: Progress, planned: Mapping[int, Run], found: Mapping[int, Sequence[Run]]
-) -> dict[str, str]:
+    topic: str, topic_id: str, before: Progress, begins: Mapping[int, int], planned: Mapping[int, Run],
+    found: Mapping[int, Sequence[Run]],
+) -> dict[str, str]:  # fmt: skip
     """Return a marker's properties about the batch's records."""
-    after = extended(before, topic_id, planned, found)
+    after = extended(before, topic_id, begins, planned, found)
     written = {of: {str(p): [r.first, r.last, r.no_records] for p, r in parts.items()} for of, parts in after.items()}
     none = {p: gaps(run, found.get(p, ())) for p, run in planned.items()}
     named = {topic_id: {str(p): runs[:_NAMED_AT_MOST] for p, runs in none.items() if runs}}
@@ -105,15 +113,19 @@ def quarantine_follows(whether: bool) -> dict[str, str]:
     return {f"{PREFIX}quarantine": "follows"} if whether else {}
 
 
-def complete(ancestors: Iterable[Snapshot], quarantine: Callable[[], Iterable[Snapshot]]) -> Iterator[Snapshot]:
-    """Yield the archive's snapshots from the newest complete batch on.
+def complete(
+    ancestors: Iterable[Snapshot], quarantine: Callable[[], Iterable[Snapshot]], topic: str
+) -> Iterator[Snapshot]:
+    """Yield snapshots from the topic's newest complete batch on.
 
-    A batch is under way, or was cut short, while the quarantine lacks the commit that follows. `quarantine` returns
-    that table's snapshots, newest first.
+    They are the archive's. A batch is under way, or was cut short, while the quarantine lacks the commit that follows.
+    `quarantine` returns that table's snapshots, newest first. What else was committed since, by maintenance or for
+    other topics, says nothing about it.
     """
     history = iter(ancestors)
     for snapshot in history:
-        if f"{PREFIX}quarantine" not in snapshot.summary or _followed(snapshot, quarantine()):
+        whole = f"{PREFIX}quarantine" not in snapshot.summary or _followed(snapshot, quarantine())
+        if whole and topic in _value(snapshot, "progress"):
             yield snapshot
             break
     yield from history

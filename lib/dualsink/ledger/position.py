@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from dualsink.iceberg.markers import Progress, Reach
+from dualsink.iceberg.markers import ADDED, Progress, Reach
 from dualsink.kafka import topic as topics
 from dualsink.kafka.topic import Topic
 from dualsink.ledger.tables import Tables
@@ -16,8 +16,8 @@ from dualsink.ledger.tables import Tables
 class Partition:
     """Kafka's offsets of one partition, and the stream's reach.
 
-    From `beginning` to before `end`. The reach is None if the stream has read nothing. Kafka and tables are compared
-    from `beginning` to before `position`.
+    From `beginning` to before `end`. The reach is None if the stream has never seen the partition. Kafka and tables are
+    compared from `beginning` to before `position`.
     """
 
     beginning: int
@@ -73,10 +73,20 @@ class Position:
 
         Kafka is asked after they were pinned: it had everything that they hold.
         """
-        progress = tables.progress(topic.name)
+        told = tables.progress(topic.name)
+        progress = tables.held(topic.name) if told is None else told
         reached, marks = progress.get(topic_id, {}), topics.watermarks(topic)
-        found = {p: Partition(*ends, reached.get(p)) for p, ends in sorted(marks.items())}
+        unnamed = ADDED if told and topic_id in told else None
+        found = {p: Partition(*ends, reached.get(p, unnamed)) for p, ends in sorted(marks.items())}
         return cls(topic.name, topic_id, found, progress)
+
+    def lacking_before(self, goes_on: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+        """Return offsets, the end excluded, that nobody will read.
+
+        By partition: Kafka has them, the tables do not reach so far, and a query goes on behind them.
+        """
+        ends = {p: (each.next, min(goes_on.get(p, 0), each.end)) for p, each in self.partitions.items()}
+        return {p: (first, end) for p, (first, end) in ends.items() if first < end}
 
     @property
     def marks(self) -> dict[int, tuple[int, int]]:

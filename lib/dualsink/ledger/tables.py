@@ -46,14 +46,17 @@ class Tables:
         """
         return self.quarantine.where(quarantine.unresolved(quarantine.HOT)).select(*IDENTITY).distinct()
 
-    def progress(self, topic: str) -> Progress:
-        """Return the stream's progress in a topic.
+    def progress(self, topic: str) -> Progress | None:
+        """Return the stream's progress in a topic, if marked.
 
-        Up to its newest batch that is whole in both tables. By the rows themselves where no marker says it.
+        Up to its newest batch that is whole in both tables. None if no marker says it.
         """
-        complete = markers.complete(self.history(0), lambda: self.history(1))
-        known = markers.progress(complete, topic)
-        return markers.held((self.archive, self.quarantine), topic) if known is None else known
+        complete = markers.complete(self.history(0), lambda: self.history(1), topic)
+        return markers.progress(complete, topic)
+
+    def held(self, topic: str) -> Progress:
+        """Return the progress that the rows imply."""
+        return markers.held((self.archive, self.quarantine), topic)
 
     def history(self, number: int) -> Iterator[Snapshot]:
         """Return the snapshots of archive (0) or quarantine (1).

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -50,41 +50,60 @@ class Checkpoint:
         metadata = self.path / "metadata"
         return json.loads(metadata.read_text())["id"] if metadata.is_file() else None
 
-    def committed(self) -> dict[str, dict[str, int]]:
+    def last(self) -> int | None:
+        """Return the number of the last committed batch, if any."""
+        return max((int(f.name) for f in (self.path / "commits").glob("[0-9]*")), default=None)
+
+    def committed(self) -> dict[str, dict[int, int]]:
         """Return the next offset to read, by topic and partition.
 
         After the last committed batch.
         """
-        done = [int(f.name) for f in (self.path / "commits").glob("[0-9]*")]
-        return self._offsets(max(done)) if done else {}
+        last = self.last()
+        return {} if last is None else self._offsets(last)
 
     def planned(self, batch_id: int) -> Ranges:
         """Return the offsets that Spark has planned for a batch.
 
         Those included that will turn out to be no records.
         """
-        ends, begins = self._offsets(batch_id), self._offsets(batch_id - 1) if batch_id else self._beginning()
+        ends, begins = self._offsets(batch_id), self.begins(batch_id)
         return tuple(
-            OffsetRange(topic, int(partition), first, end - 1)
+            OffsetRange(topic, partition, first, end - 1)
             for topic, partitions in sorted(ends.items())
             for partition, end in sorted(partitions.items())
-            # A partition that was added since begins at its beginning.
-            if (first := begins.get(topic, {}).get(partition, 0)) < end
+            if (first := begins[topic][partition]) < end
         )
 
-    def _offsets(self, batch_id: int) -> dict[str, dict[str, int]]:
+    def begins(self, batch_id: int) -> dict[str, dict[int, int]]:
+        """Return a planned batch's first offsets, by topic and partition.
+
+        Those of partitions without a record in it too. A partition that was added since begins at 0.
+        """
+        before = self._offsets(batch_id - 1) if batch_id else self._beginning()
+        ends = self._offsets(batch_id)
+        return {topic: {p: before.get(topic, {}).get(p, 0) for p in partitions} for topic, partitions in ends.items()}
+
+    def next(self) -> dict[str, dict[int, int]]:
+        """Return the offsets at which the query goes on.
+
+        By topic and partition; empty before its first start.
+        """
+        return self.committed() or (self._beginning() if (self.path / "sources" / "0" / "0").is_file() else {})
+
+    def _offsets(self, batch_id: int) -> dict[str, dict[int, int]]:
         """Return the next offsets after a planned batch.
 
         By topic and partition.
         """
-        return json.loads((self.path / "offsets" / str(batch_id)).read_text().splitlines()[-1])
+        return _read(self.path / "offsets" / str(batch_id))
 
-    def _beginning(self) -> dict[str, dict[str, int]]:
+    def _beginning(self) -> dict[str, dict[int, int]]:
         """Return the first offsets of the query's first start.
 
         By topic and partition, as the source found it.
         """
-        return json.loads((self.path / "sources" / "0" / "0").read_text().splitlines()[-1])
+        return _read(self.path / "sources" / "0" / "0")
 
     def check(self, topic_id: str) -> None:
         """Claim the checkpoint for this topic, or refuse it.
@@ -107,6 +126,19 @@ class Checkpoint:
         else:
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(self._owner, json.dumps({"topic_id": topic_id}).encode())
+
+    def check_kept(self, topic: str, goes_on: Mapping[int, int], beginnings: Mapping[int, int]) -> None:
+        """Raise CheckpointError if Kafka has dropped what comes next.
+
+        `goes_on` are the offsets at which the query goes on, `beginnings` Kafka's first ones, by partition.
+        """
+        dropped = {p: (goes_on.get(p, 0), first - 1) for p, first in beginnings.items() if goes_on.get(p, 0) < first}
+        if dropped:
+            named = ", ".join(f"{topic}-{p} {first} to {last}" for p, (first, last) in dropped.items())
+            raise CheckpointError(
+                f"Kafka has dropped offsets that this checkpoint has still to read: {named}. `validate` says which of "
+                f"their records are lost. {_WAY_OUT.format(place=self.place)}"
+            )
 
     @contextmanager
     def locked(self, spark: SparkSession, patience: float = 30) -> Iterator[None]:
@@ -179,6 +211,11 @@ class Checkpoint:
             self.path.rename(aside / self.path.name)
             shutil.rmtree(aside, ignore_errors=True)
         return existed
+
+
+def _read(file: Path) -> dict[str, dict[int, int]]:
+    found = json.loads(file.read_text().splitlines()[-1])
+    return {topic: {int(p): offset for p, offset in partitions.items()} for topic, partitions in found.items()}
 
 
 def _try_lock(channel) -> bool:

@@ -7,7 +7,7 @@ offsets, and if that history is not known. Compactions and deletions add nothing
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from typing import Literal
@@ -19,7 +19,7 @@ from dualsink.events.model import COORDINATES, RECORD
 from dualsink.iceberg import markers, quarantine, snapshots
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.data_files import Fence
-from dualsink.iceberg.markers import Progress, Run
+from dualsink.iceberg.markers import Progress, Reach, Run
 from dualsink.iceberg.snapshots import Bounds, Snapshot
 from dualsink.iceberg.tables import ARCHIVE, HELD
 
@@ -79,10 +79,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Reached:
-    """Progress of a topic before a batch of this incarnation."""
+    """Progress of a topic before a batch of this incarnation.
+
+    `begins` are the batch's first offsets in all partitions.
+    """
 
     topic_id: str
     before: Progress
+    begins: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,11 @@ class Claim:
         """
         if not self.reached or not self.ranges:
             return self
-        planned = {r.partition: (r.first, r.last) for r in self.ranges}
-        records = {partition: runs for (_, partition), runs in found.items()}
         topic, reached = self.ranges[0].topic, self.reached
-        told = markers.properties(topic, reached.topic_id, reached.before, planned, records)
+        planned = {r.partition: (r.first, r.last) for r in self.ranges}
+        begins = {**{r.partition: r.first for r in self.ranges}, **reached.begins}
+        records = {partition: runs for (_, partition), runs in found.items()}
+        told = markers.properties(topic, reached.topic_id, reached.before, begins, planned, records)
         return replace(self, marker={**self.marker, **told, **markers.quarantine_follows(quarantined)})
 
     @property
@@ -200,11 +205,15 @@ def _writer(snapshot: Snapshot) -> str:
 
 @dataclass(frozen=True)
 class Batch:
-    """One micro-batch: which query, which number, which offsets."""
+    """One micro-batch: which query, which number, which offsets.
+
+    `begins` are the first offsets of all partitions, those without a record in it included.
+    """
 
     query_id: str
     number: int
     ranges: Ranges
+    begins: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -251,12 +260,12 @@ class ReplayGuard:
             f"{_PROPERTY}batch-id": str(batch.number),
             f"{_PROPERTY}suspect": json.dumps(self._suspect, sort_keys=True),
         }
-        reached = Reached(topic_id, self._progress(batch, compared))
+        reached = Reached(topic_id, self._progress(batch, compared, topic_id), batch.begins)
         claim = Claim("stream", batch.ranges, compared, self._confirm, marker, reached)
         touched = any(r.first <= self._suspect.get(r.name, -1) for r in batch.ranges)
         return (with_held(records, self._archive, claim) if touched else records), claim
 
-    def _progress(self, batch: Batch, compared: Compared) -> Progress:
+    def _progress(self, batch: Batch, compared: Compared, topic_id: str) -> Progress:
         """Return how far the topic was read before.
 
         By the tables if no marker says it.
@@ -266,7 +275,12 @@ class ReplayGuard:
         topic = batch.ranges[0].topic
         history = snapshots.ancestors(self._spark, self._archive.table)
         known = markers.progress(history, topic)
-        return markers.held(compared.tables(self._spark, self._archive), topic) if known is None else known
+        if known is not None:
+            return known
+        held = markers.held(compared.tables(self._spark, self._archive), topic)
+        # Rows do not say which partitions there were.
+        untouched = {p: Reach(first, first - 1) for p, first in batch.begins.items()}
+        return {**held, topic_id: {**untouched, **held[topic_id]}} if topic_id in held else held
 
     def _look(self, batch: Batch) -> Compared:
         """Learn what the tables may hold now.

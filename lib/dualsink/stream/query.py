@@ -19,6 +19,8 @@ from dualsink.iceberg import tables
 from dualsink.iceberg.archive import Archive
 from dualsink.kafka import reader
 from dualsink.kafka.topic import Incarnation, Topic
+from dualsink.ledger.position import Position
+from dualsink.ledger.tables import Tables
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
@@ -27,7 +29,7 @@ from dualsink.spark import failures
 from dualsink.spark import signals as signal_notes
 from dualsink.stream import health
 from dualsink.stream.checkpoint import Checkpoint
-from dualsink.stream.exactly_once import Batch, ReplayGuard
+from dualsink.stream.exactly_once import Batch, OffsetRange, ReplayGuard
 from dualsink.stream.sink import BatchReport, DualSink
 from dualsink.stream.target import Target
 from dualsink.stream.telemetry import Telemetry
@@ -113,11 +115,36 @@ class Stream:
             _evolve(self._spark, self._settings)
             self._telemetry = opened.enter_context(Telemetry(self._settings))
             self._signals = opened.enter_context(signal_notes.noted())
+            self._catch_up()
             self._open = opened.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
+
+    def _catch_up(self) -> None:
+        """Write what the checkpoint has passed and the tables lack.
+
+        They were rolled back, or made anew, and the query itself reads none of it again. Raises CheckpointError where
+        Kafka no longer has what the query is to read next.
+        """
+        goes_on, topic = self._checkpoint.next().get(self._settings.kafka_topic), Topic.of(self._settings)
+        if not goes_on:
+            return
+        tables = Tables.pinned(self._spark, Archive.of(self._settings))
+        position = Position.of(topic, tables, self._incarnation.id)
+        self._checkpoint.check_kept(topic.name, goes_on, {p: each.beginning for p, each in position.partitions.items()})
+        passed, number = position.lacking_before(goes_on), self._checkpoint.last()
+        if not passed or number is None:
+            return
+        first, end = ({p: ends[i] for p, ends in passed.items()} for i in range(2))
+        ranges = tuple(OffsetRange(topic.name, p, first[p], end[p] - 1) for p in sorted(passed))
+        batch, sink = Batch(str(self._checkpoint.query_id), number, ranges), self.sink()
+        try:
+            records = reader.between(self._spark, topic, first, end)
+            self.observed(lambda records, _: sink.write(records, batch))(records, number)
+        except Exception as error:
+            raise self._error or error from None
 
     def sink(self) -> DualSink:
         """Return a sink for one start of the query.
@@ -142,7 +169,8 @@ class Stream:
         """
         query_id = self._checkpoint.query_id
         assert query_id  # Spark writes it before the first batch
-        return Batch(query_id, batch_id, self._checkpoint.planned(batch_id))
+        begins = self._checkpoint.begins(batch_id)[self._settings.kafka_topic]
+        return Batch(query_id, batch_id, self._checkpoint.planned(batch_id), begins)
 
     @property
     def checkpoint_location(self) -> str:

@@ -52,10 +52,10 @@ def test_a_reach_counts_what_is_new(planned, found, expected):
 
 
 def test_the_newest_marker_says_all_that_was_read_in_every_incarnation():
-    first = markers.properties("logs", "a", {}, {0: (0, 9), 1: (5, 5)}, {0: [(0, 7)], 1: [(5, 5)]})
+    first = markers.properties("logs", "a", {}, {0: 0, 1: 5}, {0: (0, 9), 1: (5, 5)}, {0: [(0, 7)], 1: [(5, 5)]})
     before = markers.progress([marker(1, first)], "logs")
     assert before == {"a": {0: Reach(0, 9, 2), 1: Reach(5, 5)}}
-    second = markers.properties("logs", "b", before, {0: (0, 3)}, {0: [(0, 3)]})
+    second = markers.properties("logs", "b", before, {0: 0}, {0: (0, 3)}, {0: [(0, 3)]})
     history = [marker(3, {}), marker(2, second), marker(1, first)]
     assert markers.progress(history, "logs") == {**before, "b": {0: Reach(0, 3)}}
     assert markers.progress(history, "other") is None
@@ -63,9 +63,19 @@ def test_the_newest_marker_says_all_that_was_read_in_every_incarnation():
     assert list(markers.no_records(history, "b")) == []
 
 
+def test_a_marker_says_from_where_on_nothing_of_a_partition_without_records_may_be_lost():
+    begins = {0: 0, 1: 5}
+    before = markers.extended({}, "a", begins, {0: (0, 9)}, {0: [(0, 9)]})
+    assert before == {"a": {0: Reach(0, 9), 1: Reach(5, 4)}}
+    after = markers.extended(before, "a", {0: 10, 1: 5, 2: 7}, {2: (7, 8)}, {2: [(7, 8)]})
+    assert after == {"a": {0: Reach(0, 9), 1: Reach(5, 4), 2: Reach(0, 8)}}, "2 was added since, and began at 0"
+
+
 # -- batches that are in one table only ----------------------------------------------------------------
 
-BATCH = {"dualsink.query-id": "q", "dualsink.batch-id": "7", "dualsink.offsets": "{}"}
+BATCH = {
+    "dualsink.query-id": "q", "dualsink.batch-id": "7", "dualsink.offsets": "{}", "dualsink.progress": '{"logs": {}}',
+}  # fmt: skip
 EARLIER, NOW = datetime(2026, 11, 23, 10, tzinfo=UTC), datetime(2026, 11, 23, 11, tzinfo=UTC)
 FOLLOWED = BATCH | markers.quarantine_follows(True)
 
@@ -91,4 +101,6 @@ def quarantine(*summaries: dict[str, str], made_at: datetime = NOW, parent: int 
 )  # fmt: skip
 def test_a_batch_counts_once_both_tables_have_it(newest, kept, expected):
     history = [Snapshot(2, NOW, newest), Snapshot(1, EARLIER, BATCH)]
-    assert [snapshot.id for snapshot in markers.complete(history, lambda: kept)] == expected
+    assert [snapshot.id for snapshot in markers.complete(history, lambda: kept, "logs")] == expected
+    later = [Snapshot(4, NOW, {}), Snapshot(3, NOW, {"dualsink.progress": '{"other": {}}'}), *history]
+    assert [snapshot.id for snapshot in markers.complete(later, lambda: kept, "logs")] == expected
