@@ -17,6 +17,8 @@ from pyspark.sql.types import StructField, StructType
 
 Bounds = tuple[Any, Any] | None
 """The lowest and the highest value of a column in a file, perhaps a little wider; None where the file does not say."""
+_APPENDING = ("append", "replace")
+"""Operations after which all rows of before are there; `replace` is a compaction."""
 _DELETED = ("deleted-records", "added-position-deletes", "added-equality-deletes")
 
 
@@ -44,6 +46,23 @@ class Snapshot:
 
     def _count(self, name: str) -> int:
         return int(self.summary.get(name) or 0)
+
+
+def tampered(spark: SparkSession, table: str) -> Iterator[tuple[datetime, str]]:
+    """Yield what was done to a table besides appending.
+
+    When a snapshot was made (UTC) that took rows away or changed them, or that is none of the table's any more.
+    """
+    handle = load(spark, table)
+    current = {snapshot.id for snapshot in ancestors(spark, table)}
+    snapshots = handle.snapshots().iterator()
+    while snapshots.hasNext():
+        snapshot = snapshots.next()
+        made_at = datetime.fromtimestamp(snapshot.timestampMillis() / 1000, UTC)
+        if snapshot.snapshotId() not in current:
+            yield made_at, f"snapshot {snapshot.snapshotId()} was rolled back"
+        elif snapshot.operation() not in _APPENDING:
+            yield made_at, f"snapshot {snapshot.snapshotId()} has changed or deleted rows"
 
 
 def load(spark: SparkSession, table: str) -> Any:

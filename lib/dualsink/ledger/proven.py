@@ -34,7 +34,7 @@ from dualsink.settings import Settings
 Key = tuple[str, date]
 """Table and day."""
 Files = Mapping[Key, DayFiles]
-_SPANS = "day date, topic_id string, partition int, first long, last long"
+SPANS = "day date, topic_id string, partition int, first long, last long"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Proven:
     """Seals of the archive's unchanged days, and days to read.
 
     `changed` are the tables' days that are left to read, None for all. `start` is the first offset of each partition
-    that Kafka is asked for. `others` are the newest seals of the archive's days that are read. `files` are all days'
+    that Kafka is asked for. `others` are the newest seals of both tables' days that are read. `files` are all days'
     files: None where they cannot tell a change, or nobody asked. `reading` is how records are parsed, as seals have it.
     """
 
@@ -87,7 +87,7 @@ class Proven:
         spans = [row for row in _spans(self.seals) if row[1] == self.position.topic_id]
         if not spans:
             return events
-        known = F.broadcast(events.sparkSession.createDataFrame(spans, _SPANS))
+        known = F.broadcast(events.sparkSession.createDataFrame(spans, SPANS))
         claimed = read.select(*IDENTITY).distinct().withColumn("claimed", F.lit(True))
         events = events.join(claimed, list(IDENTITY), "left")
         same = [events[name] == known[name] for name in ("day", "topic_id", "partition")]
@@ -177,22 +177,22 @@ def of(settings: Settings, tables: Tables, position: Position, everything: bool)
     chain = seals.chain(spark, tables.names)
     newest = chain.newest(position.topic)
     files = files_of(tables, file_system(Storage.of(settings))) if newest else None
-    others = {key: seal for key, seal in newest.items() if key[0] == archive and files and key in files}
+    there = {key: seal for key, seal in newest.items() if files and key in files}
     reading = seals.reading_of(Reading.of(settings))
-    known_otherwise = any(seal.reading != reading for key, seal in newest.items() if files and key in files)
+    known_otherwise = any(seal.reading != reading for seal in there.values())
     cut_off = any(each.end < each.unread for each in position.partitions.values())
     beginnings = {p: each.beginning for p, each in position.partitions.items()}
     all_read = Proven(position, beginnings, reading, files=files, chain=chain)
     if everything or files is None or not newest or known_otherwise or cut_off:
-        return replace(all_read, others=_unmended(tables, others.values()))
+        return replace(all_read, others=_unmended(tables, there.values()))
     same = _unchanged(position, newest, files)
     changed = {key: files.get(key) for key in files.keys() | newest.keys() if key not in same}
     return replace(
         all_read,
         start={p: _start(position, p, newest, changed) for p in position.partitions},
-        seals=tuple(seal for key, seal in others.items() if key in same),
+        seals=tuple(seal for key, seal in there.items() if key in same and key[0] == archive),
         changed=frozenset(changed.keys() & files.keys()),
-        others=_unmended(tables, [seal for key, seal in others.items() if key not in same]),
+        others=_unmended(tables, [seal for key, seal in there.items() if key not in same]),
     )
 
 
@@ -258,11 +258,23 @@ def _unmended(tables: Tables, sealed: Iterable[Seal]) -> tuple[Seal, ...]:
     if not sealed:
         return ()
     log = snapshots.pinned(tables.archive.sparkSession, tables.names.audit)
-    deeds = log.where((F.col("table_name") == tables.names.table) & (F.col("action") != seals.ACTION))
-    last = {row.day: row.time for row in deeds.groupBy("day").agg(F.max("time").alias("time")).collect()}
+    deeds = log.where(F.col("action") != seals.ACTION).groupBy("table_name", "day").agg(F.max("time").alias("time"))
+    done = {(row.table_name, row.day): row.time.astimezone(UTC) for row in deeds.collect()}
     none = datetime.min.replace(tzinfo=UTC)
-    done = {day: time.astimezone(UTC) for day, time in last.items()}
-    return tuple(seal for seal in sealed if done.get(seal.day, none) < datetime.fromisoformat(seal.taken_at))
+    return tuple(s for s in sealed if done.get((s.table, s.day), none) < datetime.fromisoformat(s.taken_at))
+
+
+def digested_days(table: str, tables: Tables, topic: str, days: Sequence[date]) -> DataFrame:
+    """Select a topic's rows of some days, as `digested` does.
+
+    A quarantined record's day is that of its arrival there; its digest is of its bytes, and no re-drive changes it.
+    """
+    own = F.col("topic") == topic
+    if table == tables.names.table:
+        return digest.digested(tables.archive.where(own & digest.on_days(days)))
+    kept = tables.quarantine.where(own & digest.on_days(days, column="quarantined_at"))
+    kept = kept.where(quarantine.of_records()).withColumn("bytes", digest.of_bytes())
+    return kept.select(*COORDINATES, F.to_date("quarantined_at").alias("day"), digest.of_refusal().alias("digest"))
 
 
 def altered(tables: Tables, proven: Proven) -> list[Finding]:
@@ -270,23 +282,28 @@ def altered(tables: Tables, proven: Proven) -> list[Finding]:
 
     They are read, and do not have the content that their seal says.
     """
-    spans = _spans(proven.others)
+    stores = zip(("archive", "quarantine"), tables.names.written, strict=True)
+    return [finding for store, table in stores for finding in _altered(store, table, tables, proven)]
+
+
+def _altered(store: str, table: str, tables: Tables, proven: Proven) -> list[Finding]:
+    of_table = [seal for seal in proven.others if seal.table == table]
+    spans = _spans(of_table)
     if not spans:
         return []
-    known = F.broadcast(tables.archive.sparkSession.createDataFrame(spans, _SPANS))
-    days = [seal.day for seal in proven.others]
-    rows = tables.archive.where(F.col("topic") == proven.position.topic).where(digest.on_days(days))
-    rows = digest.digested(rows).join(known, ["day", "topic_id", "partition"])
+    known = F.broadcast(tables.archive.sparkSession.createDataFrame(spans, SPANS))
+    rows = digested_days(table, tables, proven.position.topic, [seal.day for seal in of_table])
+    rows = rows.join(known, ["day", "topic_id", "partition"])
     rows = rows.where(F.col("offset").between(F.col("first"), F.col("last")))
     now = {row.day: row for row in digest.sums(rows, "day").collect()}
     names = [
         str(seal)
-        for seal in proven.others
+        for seal in of_table
         if (row := now.get(seal.day)) and row.events == seal.events and str(int(row.digest)) != seal.content_digest
     ]
     note = "days whose events are as many and not the same as when they were sealed: restore them from a snapshot"
     shown = tuple(names[:NAMED_AT_MOST])
-    return [Finding(ALTERED, "archive", len(names), names=shown, note=note, command="")] if names else []
+    return [Finding(ALTERED, store, len(names), names=shown, note=note, command="")] if names else []
 
 
 def doubled(tables: Tables, proven: Proven, named: bool) -> Sequence[Finding]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -201,20 +201,28 @@ def chain(spark: SparkSession, archive: Archive) -> Chain:
     time = F.date_format("time", "yyyy-MM-dd'T'HH:mm:ss'+00:00'").alias("time")
     texts = [F.coalesce(name, F.lit("")).alias(name) for name in COLUMNS]
     rows = log.where(F.col("action") == ACTION).select(time, "table_name", "day", "rows", *texts).collect()
-    return verified(Entry(*row) for row in rows)
+    return verified((Entry(*row) for row in rows), snapshots.tampered(spark, archive.audit))
 
 
-def verified(entries: Iterable[Entry]) -> Chain:
-    """Verify the chain of some entries."""
+def verified(entries: Iterable[Entry], tampered: Iterable[tuple[datetime, str]] = ()) -> Chain:
+    """Verify the chain of some entries.
+
+    `tampered` is what was done to their table besides appending, and when: the newest seals leave no gap in the chain.
+    """
     read = [(seal.taken_at if (seal := entry.seal()) else entry.time, entry, seal) for entry in entries]
     read.sort(key=lambda each: each[0])
     begun = max((time for time, entry, seal in read if seal and not entry.after), default="")
     written = {entry.hash for _, entry, _ in read}
     current = [(entry, seal) for time, entry, seal in read if time >= begun]
     breaks = [f"{entry}: it {fault}" for entry, seal in current if (fault := _fault(entry, seal, written))]
+    breaks += [f"{told}, at {_text(moment)}" for moment, told in tampered if _text(moment) > begun]
     followed = {each for entry, _ in current for each in entry.after}
     heads = sorted({entry.hash for entry, _ in current} - followed)
     return Chain(tuple(seal for _, seal in current if seal), tuple(breaks), tuple(heads))
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _fault(entry: Entry, seal: Seal | None, written: Set[str]) -> str:

@@ -14,8 +14,6 @@ from pyspark.sql import functions as F
 
 from dualsink import words
 from dualsink.errors import LedgerMismatch
-from dualsink.events.model import COORDINATES
-from dualsink.iceberg import quarantine
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.day_files import DayFiles
 from dualsink.iceberg.servers import Storage
@@ -24,7 +22,7 @@ from dualsink.iceberg.tables import check_tables
 from dualsink.ledger import digest, ledger, seals
 from dualsink.ledger.accounts import Place
 from dualsink.ledger.ledger import Ledger
-from dualsink.ledger.proven import Proven, files_of
+from dualsink.ledger.proven import Proven, digested_days, files_of
 from dualsink.ledger.seals import Seal, Span
 from dualsink.ledger.tables import Tables
 from dualsink.operations import audit_log
@@ -118,19 +116,10 @@ def _days(table: str, tables: Tables, proven: Proven) -> Iterator[_Day]:
 
 
 def _by_day(table: str, tables: Tables, days: Sequence[date], proven: Proven) -> dict[date, list[Row]]:
-    """Sum up some days by partition.
-
-    A quarantined record's day is that of its arrival there.
-    """
+    """Sum up some days by partition."""
     if not days:
         return {}
-    own = F.col("topic") == proven.position.topic
-    if table == tables.names.table:
-        rows = digest.digested(tables.archive.where(own & digest.on_days(days)))
-    else:
-        kept = tables.quarantine.where(own & digest.on_days(days, column="quarantined_at"))
-        kept = kept.where(quarantine.of_records()).withColumn("bytes", digest.of_bytes())
-        rows = kept.select(*COORDINATES, F.to_date("quarantined_at").alias("day"), digest.of_refusal().alias("digest"))
+    rows = digested_days(table, tables, proven.position.topic, days)
     sums = rows.groupBy("day", "topic_id", "partition").agg(
         *digest.sum_of(), F.count_if(F.col("position") == 0).alias("records"),
         F.min("offset").alias("first"), F.max("offset").alias("last"),

@@ -1,7 +1,7 @@
 """The chain of seals: whoever alters an entry or takes one out breaks it."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -73,6 +73,14 @@ def test_after_a_break_a_new_chain_begins_and_is_judged_alone(two):
     again = entries(verified(two).appended([seal(1, "2026-02-01T00:00:00+00:00")]))
     chain = verified([*two, *again])
     assert chain.unbroken and chain.seals == (again[0].seal(),)
+
+
+def test_what_was_done_to_the_table_besides_appending_breaks_the_chain_until_a_new_one_begins(two):
+    done = [(datetime(2026, 1, 10, 12, tzinfo=UTC), "snapshot 7 was rolled back")]
+    assert verified(two, done).breaks == ("snapshot 7 was rolled back, at 2026-01-10T12:00:00+00:00",)
+    assert verified([], done).breaks
+    again = entries(verified(two, done).appended([seal(1, "2026-01-10T13:00:00+00:00")]))
+    assert verified([*two, *again], done).unbroken
 
 
 def test_two_ledgers_that_seal_at_a_time_are_both_followed(two):
