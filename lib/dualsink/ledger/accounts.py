@@ -1,15 +1,16 @@
 """Accounts of records that are gone from the tables.
 
 The audit log says who answers for it: what the archive's retention has erased, and what a person has acknowledged as
-lost.
+lost. An older snapshot may have brought records back since: those nobody answers for.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from dualsink.iceberg import snapshots
@@ -21,15 +22,40 @@ ERASED, ACKNOWLEDGED = "retired", "acknowledged"
 
 
 @dataclass(frozen=True)
+class Erasure:
+    """Records of a table's day and a partition, erased.
+
+    `ends` are their first and last offset, None in an entry of an older version.
+    """
+
+    table: str
+    day: date
+    records: int
+    ends: Run | None
+
+
+@dataclass(frozen=True)
 class Account:
     """Records of one partition that were erased or are acknowledged.
 
     `acknowledged` counts those that are lost and answered for, `ranges` are their offsets.
     """
 
-    erased: int = 0
+    erasures: tuple[Erasure, ...] = ()
     acknowledged: int = 0
     ranges: tuple[Run, ...] = ()
+
+    @property
+    def erased(self) -> int:
+        """Records that were erased; what was erased twice counts once."""
+        found: dict[tuple[str, date], list[Erasure]] = {}
+        for erasure in sorted(self.erasures, key=lambda each: each.ends or (-1, -1)):
+            of_day = found.setdefault((erasure.table, erasure.day), [])
+            again = of_day and erasure.ends and of_day[-1].ends and erasure.ends[0] <= of_day[-1].ends[1]
+            if again:
+                erasure = max(of_day.pop(), erasure, key=lambda each: each.records)
+            of_day.append(erasure)
+        return sum(erasure.records for of_day in found.values() for erasure in of_day)
 
 
 Place = tuple[str, int]
@@ -53,16 +79,18 @@ def read(spark: SparkSession, archive: Archive) -> dict[Place, Account]:
         return {}
     found: dict[Place, Account] = {}
     known = F.col(COLUMN).isNotNull() & F.col("action").isin(ERASED, ACKNOWLEDGED)
-    for row in log.where(known).select("action", COLUMN).collect():
+    for row in log.where(known).select("action", "table_name", "day", COLUMN).collect():
         for topic_id, partitions in json.loads(row[COLUMN]).items():
             for partition, told in partitions.items():
                 place = topic_id, int(partition)
-                found[place] = _added(found.get(place, Account()), row.action, told)
+                found[place] = _added(found.get(place, Account()), row, told)
     return found
 
 
-def _added(account: Account, action: str, told: Mapping[str, Any]) -> Account:
-    if action == ERASED:
-        return Account(account.erased + told["count"], account.acknowledged, account.ranges)
-    ranges = (*account.ranges, *((first, last) for first, last in told["ranges"]))
-    return Account(account.erased, account.acknowledged + told["count"], ranges)
+def _added(account: Account, row: Row, told: Mapping[str, Any]) -> Account:
+    runs = [(first, last) for first, last in told["ranges"]]
+    if row.action == ERASED:
+        erasure = Erasure(row.table_name, row.day, told["count"], runs[0] if runs else None)
+        return replace(account, erasures=(*account.erasures, erasure))
+    ranges = (*account.ranges, *runs)
+    return replace(account, acknowledged=account.acknowledged + told["count"], ranges=ranges)

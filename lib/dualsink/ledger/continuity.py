@@ -14,13 +14,13 @@ from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from dualsink.events.model import RECORD
-from dualsink.iceberg import markers
+from dualsink.iceberg import markers, quarantine
 from dualsink.iceberg.markers import Run
-from dualsink.ledger import accounts
+from dualsink.ledger import accounts, digest
 from dualsink.ledger.accounts import Place
 from dualsink.ledger.book import BOTH_TABLES, NAMED_AT_MOST, Difference, Finding, finding_in
 from dualsink.ledger.position import Position
-from dualsink.ledger.proven import Sums
+from dualsink.ledger.proven import SPANS, Sums
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import DOUBLED, LOST, MISSING
 
@@ -104,6 +104,7 @@ def take(tables: Tables, position: Position, known: Known, named: bool) -> Conti
     records = _records(known.read.where(position.beyond_kafka()))
     found = {(row.topic_id, row.partition): row for row in _by_place(records).collect()}
     books = accounts.read(tables.archive.sparkSession, tables.names)
+    returned = _returned(tables, books)
     for place in sorted({*_spans(position), *found, *known.sealed}):
         row, sealed, line = found.get(place), known.sealed.get(place, Sums()), result.lines[place]
         line.events = (row.events if row else 0) + sealed.events - sealed.events_in_kafka
@@ -115,7 +116,7 @@ def take(tables: Tables, position: Position, known: Known, named: bool) -> Conti
         if span is None:
             continue
         absent = markers.size([span]) - there - _no_record_count(position, place)
-        line.lost = max(0, absent - account.erased - line.acknowledged)
+        line.lost = max(0, absent - max(0, account.erased - returned.get(place, 0)) - line.acknowledged)
         if line.lost:
             everywhere = known.held.select(*RECORD).unionAll(known.kafka)
             holes = _holes(everywhere, place, span, [*_no_records(tables, place), *account.ranges])
@@ -182,6 +183,33 @@ def _came_back(places: DataFrame, place: Place, account: accounts.Account) -> in
         return 0
     within = reduce(lambda a, b: a | b, (F.col("offset").between(*run) for run in account.ranges))
     return places.where(_of(place) & within).select("offset").distinct().count()
+
+
+def _returned(tables: Tables, books: Mapping[Place, accounts.Account]) -> dict[Place, int]:
+    """Count erased records that are there again, by place.
+
+    Of their day and between their offsets: a snapshot from before their erasure is the current one again.
+    """
+    found: dict[Place, int] = {}
+    kept = tables.quarantine.where(quarantine.unresolved(quarantine.PARSE))
+    days = (tables.archive, "timestamp"), (kept, "quarantined_at")
+    for table, (rows, column) in zip(tables.names.written, days, strict=True):
+        erased = [
+            (each.day, *place, *each.ends)
+            for place, account in books.items()
+            for each in account.erasures
+            if each.table == table and each.ends
+        ]
+        if not erased:
+            continue
+        known = F.broadcast(rows.sparkSession.createDataFrame(erased, SPANS))
+        there = rows.where(digest.on_days({day for day, *_ in erased}, column=column)).where("position = 0")
+        there = there.select(*RECORD, F.to_date(column).alias("day")).join(known, ["day", "topic_id", "partition"])
+        there = there.where(F.col("offset").between(F.col("first"), F.col("last")))
+        for row in there.groupBy("topic_id", "partition").agg(F.countDistinct("offset").alias("records")).collect():
+            place = row.topic_id, row.partition
+            found[place] = found.get(place, 0) + row.records
+    return found
 
 
 def _of(place: Place) -> Column:

@@ -24,6 +24,7 @@ from dualsink.kafka.topic import Topic, topic_id, watermarks
 from dualsink.ledger import accounts, kafka_side
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log, legal_holds
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
@@ -173,8 +174,7 @@ def _decided(
     rows = spark.read.option("versionAsOf", days[0].snapshot).table(shape.table)
     rows = rows.withColumn("day", F.to_date(shape.day)).where(F.col("day") <= F.lit(days[-1].day))
     held, waiting = _held(rows, shape, found), _in_kafka(spark, Topic.of(settings), rows)
-    cluster, alias = Cluster.of(settings), settings.opensearch_index
-    hot = _in_opensearch(cluster, alias) if shape.table == settings.archive_table else {}
+    hot = _in_opensearch(settings) if shape.table == settings.archive_table else {}
     kept = {day: reason for reasons in (hot, waiting, held) for day, reason in reasons.items()}
     gone = f"past its {years} years, held by nothing"
     return [
@@ -222,10 +222,15 @@ def _in_kafka(spark: SparkSession, topic: Topic, rows: DataFrame) -> dict[date, 
     return {row.day: f"Kafka still has {row['count']:,} of its records: its retention comes first" for row in counts}
 
 
-def _in_opensearch(cluster: Cluster, alias: str) -> Mapping[date, str]:
-    with closing(index.connect(cluster)) as client:
-        days = index.day_indices(client, alias)
-    return {day: f"OpenSearch still has {name}: `retention` comes first" for day, name in days.items()}
+def _in_opensearch(settings: Settings) -> Mapping[date, str]:
+    """Return days that OpenSearch has, rehydrated ones too.
+
+    Without their rows its documents would be unknown, and `rescue` would archive again what was erased.
+    """
+    with closing(index.connect(Cluster.of(settings))) as client:
+        days = [index.day_indices(client, prefix) for prefix in HotTier.of(settings).prefixes]
+    there = {day: name for found in days for day, name in found.items()}
+    return {day: f"OpenSearch still has {name}: `retention` comes first" for day, name in there.items()}
 
 
 # -- doing -------------------------------------------------------------------------------------------
@@ -242,18 +247,18 @@ def execute(spark: SparkSession, archive: Archive, steps: list[Step], who: str, 
 
 
 def _records(spark: SparkSession, archive: Archive, step: Step) -> str:
-    """Return the day's records by partition, for the ledger.
+    """Return the day's records and bounds by partition.
 
-    A record counts by its first event.
+    For the ledger. A record counts by its first event.
     """
     rows = spark.read.option("versionAsOf", step.snapshot).table(step.table).where("position = 0")
     if step.table == archive.quarantine:
         rows = rows.where(quarantine.unresolved(quarantine.PARSE))
     of_day = F.to_date(data_files.day_column(spark, step.table)) == F.lit(step.day)
-    found = (
-        rows.where(of_day).groupBy("topic_id", "partition").agg(F.countDistinct("offset").alias("records")).collect()
-    )
-    return accounts.written({(row.topic_id, row.partition): (row.records, []) for row in found})
+    ends = [F.min("offset").alias("first"), F.max("offset").alias("last")]
+    sums = rows.where(of_day).groupBy("topic_id", "partition").agg(F.countDistinct("offset").alias("records"), *ends)
+    found = {(r.topic_id, r.partition): (r.records, [(r["first"], r["last"])]) for r in sums.collect()}
+    return accounts.written(found)
 
 
 def _retire(spark: SparkSession, archive: Archive, step: Step, who: str, why: str) -> Step:
