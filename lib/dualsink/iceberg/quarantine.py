@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from dualsink.events.model import COORDINATES, QUARANTINE_COLUMNS, Refusal
+from dualsink.events.model import COORDINATES, IDENTITY, QUARANTINE_COLUMNS, Refusal
 
 # A record's stage says which store lacks it: `parse` both, `hot` only OpenSearch. An `orphan` is no record, but a
 # document that OpenSearch held without one: `value` is its JSON, `key` its place, the coordinates what it said itself.
@@ -25,6 +25,21 @@ def unresolved(stage: str) -> Column:
     It is of this stage, and no re-drive has resolved it.
     """
     return (F.col("stage") == stage) & F.col("resolved_at").isNull()
+
+
+STAGED = (*IDENTITY, "positions", "stage")
+"""Columns that name a row of the quarantine."""
+
+
+def resolve(spark: SparkSession, table: str, done: DataFrame) -> None:
+    """Mark rows of the quarantine as resolved, by STAGED."""
+    # A checkpoint: Spark 4.1 cannot plan a merge whose source reads its own target.
+    done.localCheckpoint().createOrReplaceTempView("dualsink_resolved")
+    same = " AND ".join(f"q.{name} = r.{name}" for name in STAGED)
+    spark.sql(f"""
+        MERGE INTO {table} q USING dualsink_resolved r
+        ON {same} AND q.resolved_at IS NULL WHEN MATCHED THEN UPDATE SET q.resolved_at = current_timestamp()
+    """)
 
 
 def rows(

@@ -20,11 +20,14 @@ from dualsink.opensearch import reader
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.documents import WHOLE, attributes_of
 
+PLACE = ("index", "id", "routing")
+"""Where a document is. None of ours has a routing, by which an index can hold an id once in each of its shards."""
+
 
 def read(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFrame:
     """Read every document of some indices.
 
-    `index`, `id` and the columns of the archive. One task an index and slice.
+    `index`, `id`, `routing` if it has one, and the columns of the archive. One task an index and slice.
     """
     slices = spark.sparkContext.defaultParallelism
     pieces = [(name, i, slices) for name in names for i in range(slices)]
@@ -42,19 +45,19 @@ def read(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFra
 
 
 def read_digested(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFrame:
-    """Read documents as `digested`, with `index` and `id`.
+    """Read documents as `digested`, with `index`, `id` and `routing`.
 
     One that tells no time is of the day of its index.
     """
-    found = digested(read(spark, cluster, names), "index", "id")
+    found = digested(read(spark, cluster, names), *PLACE)
     return found.withColumn("day", F.coalesce("day", F.to_date(F.right("index", F.lit(10)), "yyyy.MM.dd")))
 
 
 def named(cluster: Cluster, places: DataFrame) -> DataFrame:
     """Read the named documents that are still there.
 
-    By `index` and `id`, as `read` gives them, and more. `source` is the document's JSON; `if_seq_no` and
-    `if_primary_term` are its version, for a deletion.
+    By PLACE, as `read` gives them, and more. `source` is the document's JSON; `if_seq_no` and `if_primary_term` are
+    its version, for a deletion.
     """
     more = {"source": pa.binary(), "if_seq_no": pa.int64(), "if_primary_term": pa.int64()}
 
@@ -72,18 +75,12 @@ def named(cluster: Cluster, places: DataFrame) -> DataFrame:
                     yield pa.RecordBatch.from_arrays([*found.columns, *columns], [*found.schema.names, *more])
 
     known = ", ".join(f"`{name}` {kind}" for name, kind in _DOCUMENT_DDL.items())
-    return places.select("index", "id").mapInArrow(
-        fetch, f"{known}, source binary, if_seq_no long, if_primary_term long"
-    )
+    return places.select(*PLACE).mapInArrow(fetch, f"{known}, source binary, if_seq_no long, if_primary_term long")
 
 
 _NAMED_PAGE = 50
 _UTC = pa.timestamp("us", tz="UTC")
-_DOCUMENT_DDL = {
-    "index": "string",
-    "id": "string",
-    **DOCUMENT_COLUMNS,
-}
+_DOCUMENT_DDL = {**dict.fromkeys(PLACE, "string"), **DOCUMENT_COLUMNS}
 _ARROW = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "timestamp": _UTC}
 # How a document writes what a column holds otherwise.
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -104,7 +101,7 @@ def _read_slice(cluster: Cluster, index: str, slice: int, slices: int) -> Iterat
 
 
 def _document_batch(hits: list[dict[str, Any]]) -> pa.RecordBatch:
-    documents = [_columns_of(hit["_source"]) | {"index": hit["_index"], "id": hit["_id"]} for hit in hits]
+    documents = [_columns_of(hit["_source"]) | {name: hit.get(f"_{name}") for name in PLACE} for hit in hits]
     columns = {name: _column(documents, name, _ARROW[kind]) for name, kind in _DOCUMENT_DDL.items()}
     return pa.RecordBatch.from_pydict(columns)
 

@@ -51,8 +51,8 @@ def take(
         alias = aliases.look(client, hot)
     first_day, refusals = first_hot_day(hot.days), tables.hot_refusals()
     archive = digested(tables.archive.where(digest.on_days(alias.days, first_day)).where(~position.unread()))
-    found = _in_place_or_marked(hot, documents.read_digested(spark, cluster, alias.expected))
-    found = found.join(refusals, _KEY, "left_anti").persist()
+    found = _in_place_or_marked(hot, documents.read_digested(spark, cluster, alias.expected)).persist()
+    refusals = refusals.join(found, _KEY, "left_anti")  # a refused document that is there after all is compared
 
     def alone(rows: DataFrame) -> list[Finding]:
         return _alone(spark, topic, tables, rows, named)
@@ -109,7 +109,7 @@ def _in_place_or_marked(hot: HotTier, found: DataFrame) -> DataFrame:
     They are not where their coordinates and day say.
     """
     there = reduce(lambda a, b: a | b, map(_in_place, hot.prefixes))
-    return found.withColumn("digest", F.when(there, F.col("digest")).otherwise(F.xxhash64("digest", "index", "id")))
+    return found.withColumn("digest", F.when(there, F.col("digest")).otherwise(F.xxhash64("digest", *documents.PLACE)))
 
 
 def _in_place(alias: str) -> Column:
@@ -118,7 +118,7 @@ def _in_place(alias: str) -> Column:
     See `events.model`.
     """
     name, index = F.expr(document_id_sql()), F.expr(index_name_sql(alias, "day"))
-    return name.eqNullSafe(F.col("id")) & index.eqNullSafe(F.col("index"))
+    return name.eqNullSafe(F.col("id")) & index.eqNullSafe(F.col("index")) & F.col("routing").isNull()
 
 
 # -- what is apart -----------------------------------------------------------------------------------

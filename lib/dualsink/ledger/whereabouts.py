@@ -33,7 +33,7 @@ class Kind(StrEnum):
     ALTERED = "altered"
     """A document with other content than its row, from which it is written again."""
     ASTRAY = "astray"
-    """A document under another id or in another index than its row says: it goes, its row stays."""
+    """A document under another id, in another index or by another routing than its row says: it goes, its row stays."""
     QUARANTINED = "quarantined"
     """A document whose record waits in the quarantine: it goes, the record stays."""
     IN_KAFKA = "in Kafka"
@@ -55,17 +55,17 @@ def apart(
 ) -> Iterator[DataFrame]:  # fmt: skip
     """Yield rows and documents of the topic that differ.
 
-    `kind`, `day`, IDENTITY, `index` and `id`. `days` are the readable day indices by day, `lost` those that cannot be
-    read: of their days nothing is said, and a document that belongs there stays where it is. Other topics' rows and
+    `kind`, `day`, IDENTITY and a document's PLACE. `days` are the readable day indices by day, `lost` those that cannot
+    be read: of their days nothing is said, and a document that belongs there stays where it is. Other topics' rows and
     documents are not looked at; a document that names no topic is anybody's. `position` is asked once all documents are
-    read, so that none is of a record which came later. `index` and `id` are null of a row without document. Rows that
-    are in the archive with several contents judge no document, and none is written from them. Raises PartialAnswer for
+    read, so that none is of a record which came later. A row without document has no place. Rows that are in the
+    archive with several contents judge no document, and none is written from them. Raises PartialAnswer for
     an index that answers in part.
     """
     found = documents.read_digested(spark, Cluster.of(settings), list(days.values()))
     found = (
         found.where(_of_topic(settings.kafka_topic, or_none=True))
-        .select(*IDENTITY, "day", "digest", "index", "id")
+        .select(*IDENTITY, "day", "digest", *documents.PLACE)
         .persist()
     )
     try:
@@ -79,7 +79,7 @@ def apart(
 
 
 _KEY = list(IDENTITY)
-_COLUMNS = ["kind", "day", *IDENTITY, "index", "id"]
+_COLUMNS = ["kind", "day", *IDENTITY, *documents.PLACE]
 
 
 def _of_topic(topic: str, or_none: bool = False) -> Column:
@@ -91,20 +91,20 @@ def _kinds(
     spark: SparkSession, settings: Settings, tables: Tables, position: Callable[[], Position], found: DataFrame,
     days: list[date], lost: Sequence[str],
 ) -> DataFrame:  # fmt: skip
-    refused = tables.hot_refusals()
+    refused = tables.hot_refusals().join(found, _KEY, "left_anti")
     first_day = first_hot_day(settings.hot_days)
     rows, now = _rows(tables, settings.kafka_topic, first_day, found, days), position()
     home = F.expr(index_name_sql(settings.opensearch_index, "row_day")).alias("home")
     rows = rows.select(*_KEY, "row_day", "digests", "required", home).join(refused, _KEY, "left_anti")
-    judged = found.join(refused, _KEY, "left_anti").join(rows, _KEY, "left").withColumn("kind", _judged(lost))
+    judged = found.join(rows, _KEY, "left").withColumn("kind", _judged(lost))
     right = judged.where("index = home AND kind IS DISTINCT FROM 'astray'").select(*_KEY)
     lacking = (
         rows.where("required AND size(digests) = 1")
         .where(~F.col("home").isin(list(lost)))
         .join(right, _KEY, "left_anti")
     )
-    nothing = F.lit(None).cast("string")
-    written = lacking.select(F.lit(Kind.LACKING), "row_day", *_KEY, nothing, nothing)
+    nowhere = [F.lit(None).cast("string")] * len(documents.PLACE)
+    written = lacking.select(F.lit(Kind.LACKING), "row_day", *_KEY, *nowhere)
     wrong = judged.where("kind IN ('altered', 'astray')").select(*_COLUMNS)
     unknown = judged.where("kind = 'unknown'").select(*_COLUMNS)
     return written.toDF(*_COLUMNS).unionAll(wrong).unionAll(_sought(spark, Topic.of(settings), tables, now, unknown))
@@ -115,7 +115,7 @@ def _judged(lost: Sequence[str]) -> Column:
 
     The rows are of its identity. Null if all is well, or nothing can be said.
     """
-    in_place = F.expr(f"id <=> {document_id_sql()} AND index = home")
+    in_place = F.expr(f"id <=> {document_id_sql()} AND index = home AND routing IS NULL")
     return (
         F.when(F.col("digests").isNull(), Kind.UNKNOWN)
         .when(F.col("home").isin(list(lost)), None)

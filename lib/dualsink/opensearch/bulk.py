@@ -127,12 +127,13 @@ def _remedy(error_type: str, reason: str) -> str:
     return f". {text} Then start the stream again." if text else ""
 
 
-def deletion(index: str, id: str, **version: int) -> bytes:
+def deletion(index: str, id: str, routing: str | None = None, **version: int) -> bytes:
     """Return the bulk line that deletes a document.
 
     With its `if_seq_no` and `if_primary_term`, a document that has changed since stays and counts as existing.
     """
-    return orjson.dumps({"delete": {"_index": index, "_id": id, **version}}) + b"\n"
+    by_routing = {} if routing is None else {"routing": routing}
+    return orjson.dumps({"delete": {"_index": index, "_id": id, **by_routing, **version}}) + b"\n"
 
 
 class BulkWriter:

@@ -19,6 +19,8 @@ PAGE_BYTES = 8_000_000
 """Bytes of documents that a page has at most, about."""
 _FIRST_PAGE, _LARGEST_PAGE = 16, 1_000
 _KEEP_ALIVE = "5m"
+_TOO_MUCH = ("circuit_breaking_exception", "Result window is too large")
+"""What OpenSearch says of a page that its memory, or the index's `max_result_window`, does not allow."""
 _NOTHING: dict[str, Any] = {"hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
 _PATIENCE = {"cancel_after_time_interval": "30s"}
 
@@ -82,12 +84,12 @@ def scan(client: OpenSearch, index: str, slice: int, slices: int) -> Iterator[li
 
 
 def _page(client: OpenSearch, index: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the next page, as large as memory allows."""
+    """Return the next page, as large as OpenSearch allows."""
     while True:
         try:
             return _complete(index, client.search(body=body, params=_WHOLE))["hits"]["hits"]
         except TransportError as error:
-            if "circuit_breaking_exception" not in str(error) or body["size"] == 1:
+            if body["size"] == 1 or not any(sign in str(error) for sign in _TOO_MUCH):
                 raise
             body["size"] = max(1, body["size"] // 4)
 
@@ -101,12 +103,19 @@ def _next_size(hits: list[dict[str, Any]], size: int) -> int:
     return max(1, min(fitting, 2 * size, _LARGEST_PAGE))
 
 
-def named(client: OpenSearch, places: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return existing documents by `index` and `id`.
+def named(client: OpenSearch, places: list[dict[str, str | None]]) -> list[dict[str, Any]]:
+    """Return existing documents by `index`, `id` and `routing`.
 
     With their versions, as of the moment of the call. Raises PartialAnswer if one could not be looked up.
     """
-    wanted = [{"_index": place["index"], "_id": place["id"]} for place in places]
+    wanted = [
+        {
+            "_index": place["index"],
+            "_id": place["id"],
+            **({"routing": routing} if (routing := place["routing"]) else {}),
+        }
+        for place in places
+    ]
     found = client.mget(body={"docs": wanted})["docs"]
     for hit in found:
         error = hit.get("error", {})

@@ -70,7 +70,7 @@ def send(
 
 
 def delete(places: DataFrame, cluster: Cluster, limits: Limits) -> int:
-    """Delete documents by their `index` and `id`.
+    """Delete documents by their `index`, `id` and `routing`.
 
     Returns how many were there. Raises what BulkWriter raises, DeploymentError where a deletion is refused for good.
     """

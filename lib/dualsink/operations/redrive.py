@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType
 
 from dualsink import words
-from dualsink.events.model import COORDINATES, IDENTITY, RECORD, Event, Refusal, ddl
+from dualsink.events.model import COORDINATES, RECORD, Event, Refusal, ddl
 from dualsink.events.reading import Reading
 from dualsink.iceberg import quarantine
 from dualsink.iceberg.archive import Archive
@@ -21,8 +21,6 @@ from dualsink.stream.checkpoint import Checkpoint
 from dualsink.stream.exactly_once import Claim, Compared
 from dualsink.stream.sink import store
 from dualsink.stream.target import Target
-
-_STAGED = (*IDENTITY, "positions", "stage")
 
 
 @dataclass(frozen=True)
@@ -121,11 +119,7 @@ def _mark_resolved(spark: SparkSession, archive: Archive, good: DataFrame, refus
     A document that OpenSearch still refuses stays in stage `hot`.
     """
     still = spark.createDataFrame(refused, ddl(COORDINATES)).withColumn("stage", F.lit(quarantine.HOT))
-    done = good.select(*_STAGED).join(F.broadcast(still), list(_STAGED), "left_anti").distinct()
-    # A checkpoint: Spark 4.1 cannot plan a merge whose source reads its own target.
-    done.localCheckpoint().createOrReplaceTempView("dualsink_resolved")
-    same = " AND ".join(f"q.{name} = r.{name}" for name in _STAGED)
-    spark.sql(f"""
-        MERGE INTO {archive.quarantine} q USING dualsink_resolved r
-        ON {same} AND q.resolved_at IS NULL WHEN MATCHED THEN UPDATE SET q.resolved_at = current_timestamp()
-    """)
+    staged = list(quarantine.STAGED)
+    quarantine.resolve(
+        spark, archive.quarantine, good.select(*staged).join(F.broadcast(still), staged, "left_anti").distinct()
+    )

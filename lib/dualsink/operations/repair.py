@@ -19,11 +19,12 @@ from pyspark.sql import functions as F
 from dualsink import words
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.events.model import IDENTITY
+from dualsink.iceberg import quarantine
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import check_tables
 from dualsink.kafka import topic as topics
 from dualsink.kafka.topic import Topic
-from dualsink.ledger import whereabouts
+from dualsink.ledger import documents, whereabouts
 from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.whereabouts import DELETED, Kind
@@ -100,7 +101,8 @@ class Left:
 class Repaired(plan_of.Result):
     """Result of a repair; with `dry_run` of none.
 
-    What was done to make the hot tier equal to the archive, and what is left.
+    What was done to make the hot tier equal to the archive, and what is left. `resolved` counts records of the
+    quarantine that the archive holds.
     """
 
     dry_run: bool
@@ -110,14 +112,16 @@ class Repaired(plan_of.Result):
     deleted: int = 0
     left: Left = field(default_factory=Left)
     rows: Rows = field(default_factory=Rows)
+    resolved: int = 0
 
     @property
     def fact(self) -> str:
         """Rows removed and replaced, documents written and deleted."""
-        if not (self.steps or self.rows.steps or self.left.lost):
+        if not (self.steps or self.rows.steps or self.left.lost or self.resolved):
             return "both stores are equal: nothing to repair"
         removed, replaced = self.rows.removed, self.rows.replaced
         rows = f"{words.count(removed, 'row')} removed, {replaced:,} replaced; " if removed or replaced else ""
+        rows += f"{words.count(self.resolved, 'quarantined record')} resolved; " if self.resolved else ""
         if self.dry_run:
             days = sum(step.verb == "repair" for step in self.steps)
             return plan_of.unless_planned(f"{rows}{words.count(days, 'day')} repaired", True)
@@ -135,7 +139,7 @@ class Repaired(plan_of.Result):
         """Return days and counts as JSON types."""
         days = [step.day for step in self.steps]
         counts = {"written": self.written, "refused": self.refused, "deleted": self.deleted}
-        counts |= {"rows_removed": self.rows.removed, "rows_replaced": self.rows.replaced}
+        counts |= {"rows_removed": self.rows.removed, "rows_replaced": self.rows.replaced, "resolved": self.resolved}
         return {"days": days, **counts, "left": asdict(self.left)}
 
     def check(self) -> None:
@@ -150,7 +154,8 @@ def repair(
     """Repair the archive's rows, then the hot tier.
 
     Exact copies of rows are removed, rows that differ from Kafka's record replaced, as long as Kafka has it; `who` (by
-    default user and machine) goes into the audit log. Missing and differing documents are written from the archive.
+    default user and machine) goes into the audit log. Records that wait in the quarantine and are archived wait no
+    more. Missing and differing documents are written from the archive.
     Documents are deleted whose records a table holds: under another id, in another index, or beside a record that waits
     in the quarantine. `delete_unknown` deletes the unknown ones too, if there are just so many. Other topics are left
     alone. A dry run changes nothing. Raises SettingsError where `delete_unknown` is another number, PartialAnswer for
@@ -165,13 +170,14 @@ def repair(
             audit_log.end_open(spark, archive)
         with topics.Incarnation(Topic.of(settings)) as incarnation:
             rows = archive_repair.mend(spark, settings, incarnation, who, dry_run)
+        resolved = _resolve_archived(spark, Tables.pinned(spark, archive), settings.kafka_topic, dry_run)
         tables = Tables.pinned(spark, archive)
         with found(spark, settings, tables) as (apart, lost):
             steps = _steps(apart)
             counts = sum((Counter(step.counts) for step in steps), Counter())
             others = {kind: count for kind, count in counts.items() if kind not in _MENDED}
             left = Left(others, _bounds(apart), lost=tuple(lost), rows=rows.left)
-            planned = Repaired(dry_run, steps, left=left, rows=rows)
+            planned = Repaired(dry_run, steps, left=left, rows=rows, resolved=resolved)
             if delete_unknown is not None:
                 _check_count(delete_unknown, counts[Kind.UNKNOWN])
             if dry_run or not steps:
@@ -179,6 +185,25 @@ def repair(
             if delete_unknown:
                 audit_log.append(spark, archive, *_deletions(settings.opensearch_index, steps, who))
             return _mend(settings, tables, apart, planned, delete_unknown is not None)
+
+
+def _resolve_archived(spark: SparkSession, tables: Tables, topic: str, dry_run: bool) -> int:
+    """Resolve records of the quarantine that the archive holds.
+
+    A re-drive that was killed leaves them. Returns how many there were.
+    """
+    waiting = tables.quarantine.where(F.col("topic") == topic).where(quarantine.unresolved(quarantine.PARSE))
+    if waiting.isEmpty():
+        return 0
+    archived = tables.archive.where(F.col("topic") == topic).select(*IDENTITY)
+    done = waiting.select(*quarantine.STAGED).distinct().join(archived, list(IDENTITY), "left_semi").persist()
+    try:
+        count = done.count()
+        if count and not dry_run:
+            quarantine.resolve(spark, tables.names.quarantine, done)
+        return count
+    finally:
+        done.unpersist()
 
 
 @contextmanager
@@ -270,7 +295,7 @@ def _mend(settings: Settings, tables: Tables, apart: DataFrame, planned: Repaire
     # In this order: a document whose coordinates were changed may have the id of one that is to be written.
     gone = [*DELETED, Kind.UNKNOWN] if with_unknown else DELETED
     cluster, limits, hot = Cluster.of(settings), Limits.of(settings), HotTier.of(settings)
-    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select("index", "id"), cluster, limits)
+    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), cluster, limits)
     # `create`: what has the place of a document that is lacking is not known, and stays.
     lacking = reindex.send(_rows(tables, apart, Kind.LACKING), cluster, limits, hot, "create", hot.alias)
     altered = reindex.send(_rows(tables, apart, Kind.ALTERED), cluster, limits, hot, "index", hot.alias)

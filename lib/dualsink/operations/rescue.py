@@ -144,7 +144,7 @@ def _judged(settings: Settings, unknown: DataFrame) -> DataFrame:
     That is why they are no events of the topic, null of those that are. One that has changed since it was found is left
     to the next run, as is a copy of another one.
     """
-    same = [F.col(f"document.{name}").eqNullSafe(F.col(f"known.{name}")) for name in ("index", "id", *IDENTITY)]
+    same = [F.col(f"document.{name}").eqNullSafe(F.col(f"known.{name}")) for name in (*documents.PLACE, *IDENTITY)]
     named = documents.named(Cluster.of(settings), unknown).alias("document")
     whole = named.join(unknown.alias("known"), _all(same), "left_semi")
     trouble = _trouble(Topic.of(settings))
@@ -224,7 +224,7 @@ def _quarantine(deed: _Deed, orphans: DataFrame, tables: Tables) -> None:
         before = Compared.now(spark, archive).quarantine
         audit_log.carry_out(spark, archive, deed.entries(shape.table, today, before), commit)
     kept = rows.join(_quarantined(snapshots.pinned(spark, shape.table)), same, "left_semi")
-    gone = kept.select("index", "id", "if_seq_no", "if_primary_term")
+    gone = kept.select(*documents.PLACE, "if_seq_no", "if_primary_term")
     reindex.delete(gone, Cluster.of(settings), Limits.of(settings))
 
 
@@ -234,7 +234,7 @@ def _quarantined(rows: DataFrame) -> DataFrame:
 
 def _orphan_rows(orphans: DataFrame) -> DataFrame:
     made = {
-        "key": F.concat_ws("/", "index", "id").cast("binary"),
+        "key": F.concat_ws("/", *documents.PLACE).cast("binary"),
         "value": F.col("source"),
         "headers": F.array().cast(QUARANTINE_COLUMNS["headers"]),
         "stage": F.lit(quarantine.ORPHAN),

@@ -46,6 +46,11 @@ def test_a_whole_index_is_read_and_missing_replicas_are_no_loss(client, index):
     reader.refresh(client, index)
 
 
+def test_an_index_of_a_small_result_window_is_read_whole(client, index):
+    client.indices.put_settings(index=index, body={"index.max_result_window": 5})
+    assert scanned(client, index) == DOCUMENTS
+
+
 def test_pages_of_large_documents_have_few_of_them(client, settings):
     name, body = f"{settings.opensearch_index}-large", {"mappings": {"enabled": False}}
     client.indices.create(index=name, body=body)
