@@ -9,6 +9,9 @@ from opensearchpy.exceptions import AuthorizationException, NotFoundError
 from dualsink.opensearch import index
 from dualsink.opensearch.hot_tier import HotTier
 
+_NARROWING = {"filter", "search_routing"}
+"""Parts of an alias's definition with which a search finds a part of the index."""
+
 
 @dataclass(frozen=True)
 class Alias:
@@ -32,7 +35,7 @@ def look(client: OpenSearch, hot: HotTier) -> Alias:
     found = [index.day_indices(client, prefix) for prefix in hot.prefixes]
     expected = [each for days in found for each in days.values()]
     members = _members(client, name)
-    whole = {each for each, definition in members.items() if "filter" not in definition}
+    whole = {each for each, definition in members.items() if not definition.keys() & _NARROWING}
     return Alias(
         name,
         _has_template(client, name),
