@@ -232,4 +232,5 @@ def finding_in(rows: DataFrame, kind: str, store: str, count: int, named: bool, 
 
 
 def _iso(moment: datetime | None) -> str:
-    return moment.replace(tzinfo=UTC).isoformat() if moment else "no time"
+    # Spark's times come to Python in the machine's zone.
+    return moment.astimezone(UTC).isoformat() if moment else "no time"

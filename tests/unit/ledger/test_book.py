@@ -1,8 +1,12 @@
 """What a ledger says in words, and as JSON."""
 
+import time
+from datetime import datetime
+
 import pytest
 
 from dualsink.errors import LedgerMismatch
+from dualsink.ledger import book
 from dualsink.ledger.book import DayLine, Difference, Finding, Ledger, PartitionLine
 from dualsink.ledger.verdicts import LOST, MISSING, VERDICTS, WAITING
 
@@ -54,3 +58,15 @@ def test_each_of_the_five_differences_has_a_command_and_what_is_beyond_kafka_nee
     assert [verdict.command for verdict in VERDICTS.values()] == [
         "replay", "repair", "repair", "rescue", "acknowledge", "", "stream",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_times_are_utc_on_every_machine(zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        as_spark_gives_it = datetime.fromtimestamp(1_700_000_000)
+        assert book._iso(as_spark_gives_it) == "2023-11-14T22:13:20+00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
