@@ -26,7 +26,7 @@ from dualsink.ledger.book import BOTH_TABLES, NAMED_AT_MOST, Finding, PartitionL
 from dualsink.ledger.position import Position
 from dualsink.ledger.proven import Proven, Sums
 from dualsink.ledger.tables import Tables
-from dualsink.ledger.verdicts import ALTERED, BEYOND_KAFKA, DOUBLED, MISSING, VERDICTS, WAITING
+from dualsink.ledger.verdicts import ALTERED, BEYOND_KAFKA, DOUBLED, MISSING, WAITING
 from dualsink.settings import Settings
 
 
@@ -198,12 +198,12 @@ _EVENT_DDL = ", ".join(f"`{name}` {kind}" for name, kind in DOCUMENT_COLUMNS.ite
 def _events_of(records: DataFrame, reading: Reading) -> DataFrame:
     """Parse records and digest the result.
 
-    COORDINATES, the `digest` that a store must have, `bytes`, and `day`.
+    COORDINATES, the `digest` that a store must have, `bytes`, `day`, and whether it is an event, `typed`.
     """
     found = parsed(records, reading)
-    day = F.to_date("timestamp").alias("day")
-    typed = F.when(F.col("timestamp").isNotNull(), digest.of_event(found.columns))
-    return found.select(*COORDINATES, F.coalesce(typed, digest.of_refusal()).alias("digest"), "bytes", day)
+    day, typed = F.to_date("timestamp").alias("day"), F.col("timestamp").isNotNull().alias("typed")
+    event = F.when(F.col("timestamp").isNotNull(), digest.of_event(found.columns))
+    return found.select(*COORDINATES, F.coalesce(event, digest.of_refusal()).alias("digest"), "bytes", day, typed)
 
 
 def parsed(records: DataFrame, reading: Reading) -> DataFrame:
@@ -276,12 +276,13 @@ def _compare(in_kafka: DataFrame, held: DataFrame, partitions: set[int], named: 
             F.count("*").alias("events"), F.count_if(F.col("position") == 0).alias("records"),
             F.min("offset").alias("first"), F.max("offset").alias("last"),
         ).collect()  # fmt: skip
-        findings = [f for kind in (MISSING, DOUBLED, ALTERED) for f in _findings(found, counts, kind, named)]
+        kinds = (MISSING, DOUBLED, ALTERED, _READ_OTHERWISE)
+        findings = [f for kind in kinds for f in _findings(found, counts, kind, named)]
     finally:
         found.unpersist()
     alone = {row.partition: row for row in counts if row.kind == BEYOND_KAFKA}
     return Comparison(
-        {row.partition for row in counts if VERDICTS[row.kind].differs},
+        {row.partition for row in counts if row.kind != BEYOND_KAFKA},
         findings,
         {p: row.records for p, row in alone.items()},
         {p: row.events for p, row in alone.items()},
@@ -290,10 +291,14 @@ def _compare(in_kafka: DataFrame, held: DataFrame, partitions: set[int], named: 
 
 def _findings(found: DataFrame, counts: Sequence[Row], kind: str, named: bool) -> Sequence[Finding]:
     of_kind = [row for row in counts if row.kind == kind]
+    rows, count = found.where(F.col("kind") == kind), sum(row.events for row in of_kind)
+    if kind == _READ_OTHERWISE:
+        note = "this version, these formats and this record_format refuse their records, or split them otherwise; with "
+        note += "those that they were written by they are compared"
+        return finding_in(rows, ALTERED, "Kafka and archive", count, named, note=note, command="")
     store = "Kafka and archive" if kind == ALTERED else BOTH_TABLES
-    rows = found.where(F.col("kind") == kind)
     command = replay_of(of_kind) if kind == MISSING else None
-    return finding_in(rows, kind, store, sum(row.events for row in of_kind), named, command=command)
+    return finding_in(rows, kind, store, count, named, command=command)
 
 
 def replay_of(counts: Sequence[Row]) -> str:
@@ -315,7 +320,7 @@ def _joined(in_kafka: DataFrame, held: DataFrame, partitions: set[int]) -> DataF
     of = F.col("partition").isin(sorted(partitions))
     one = in_kafka.where(of).groupBy(*RECORD).agg(
         F.max("topic").alias("topic"), F.max("kafka_timestamp").alias("kafka_timestamp"),
-        F.collect_list(F.struct("position", "positions", "digest", "bytes")).alias("now"),
+        F.collect_list(F.struct("position", "positions", "digest", "bytes", "typed")).alias("now"),
     )  # fmt: skip
     other = held.where(of).groupBy(*RECORD).agg(
         F.max("topic").alias("topic"), F.max("kafka_timestamp").alias("kafka_timestamp"),
@@ -345,8 +350,9 @@ def compared(now: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
     """Yield one record's positions not held as Kafka has them.
 
     Each with its verdict. Of a record that Kafka has compacted away they are beyond Kafka, and may be doubled too.
-    `now` is what today's parser makes of it: `position`, `positions`, `digest`, `bytes`. `held` has `store` too. A
-    record that waits in the quarantine as another parser split it is there once its bytes are, at all its positions.
+    `now` is what today's parser makes of it: `position`, `positions`, `digest`, `bytes`, `typed`. `held` has `store`
+    instead of the last. A record that waits in the quarantine as another parser split it is there once its bytes are,
+    at all its positions. Of one that is archived as another parser split it no position is missing.
     """
     expected = {each["position"]: each for each in now}
     splits = {each["positions"] for each in held}
@@ -354,6 +360,9 @@ def compared(now: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
     waits = all(each["store"] == "quarantine" for each in held)
     if now and waits and len(splits) == 1 and splits != {now[0]["positions"]}:
         expected = dict.fromkeys(range(*splits), now[0])
+    if now and any(each["store"] == "archive" and each["positions"] != now[0]["positions"] for each in held):
+        yield from ((position, _READ_OTHERWISE) for position in sorted({each["position"] for each in held}))
+        return
     found = {
         position: [each for each in held if each["position"] == position]
         for position in {each["position"] for each in held}
@@ -365,10 +374,17 @@ def compared(now: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
             yield position, kind
 
 
+_READ_OTHERWISE = "read otherwise"
+"""Kind of rows of which today's parser makes no row at all: altered, and no command makes them equal."""
+
+
 def _kind(expected: Mapping[str, Any] | None, found: Sequence[Mapping[str, Any]], gone: bool) -> str:
     if len(found) != 1:
         return DOUBLED if found else MISSING
     if expected is None:
         return "" if gone else ALTERED
-    measure = "bytes" if found[0]["store"] == "quarantine" else "digest"
-    return "" if found[0][measure] == expected[measure] else ALTERED
+    if found[0]["store"] == "quarantine":
+        return "" if found[0]["bytes"] == expected["bytes"] else ALTERED
+    if not expected["typed"]:
+        return _READ_OTHERWISE
+    return "" if found[0]["digest"] == expected["digest"] else ALTERED
