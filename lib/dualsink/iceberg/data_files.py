@@ -257,20 +257,20 @@ def known(spark: SparkSession, table: str, snapshot: int, paths: Iterable[str]) 
 
 
 def replace(
-    spark: SparkSession, table: str, base: int, old: Sequence[DataFile], new: Sequence[DataFile], fewer: int,
+    spark: SparkSession, table: str, base: int, old: Sequence[DataFile], new: Sequence[DataFile], rows: int,
     properties: Mapping[str, str],
 ) -> None:  # fmt: skip
     """Replace files by others in one commit.
 
-    The old ones are of the snapshot `base`, the new ones have `fewer` rows. Raises FilesChanged, and changes nothing,
-    if the files have other numbers of rows, or if one of the old ones is no longer in the table as it was. Raises
+    The old ones are of the snapshot `base`, the new ones have so many `rows`. Raises FilesChanged, and changes nothing,
+    if they have another number, or if one of the old ones is no longer in the table as it was. Raises
     ServiceUnavailable as `commit` does.
     """
     handle = load(spark, table)
     gone, added = (_described(spark, handle, files) for files in (old, new))
-    rows = [sum(file.recordCount() for file in files) for files in (gone, added)]
-    if rows[0] - rows[1] != fewer:
-        raise FilesChanged(f"{table}: {rows[1]} rows are to take the place of {rows[0]}, not {fewer} fewer.")
+    written = sum(file.recordCount() for file in added)
+    if written != rows:
+        raise FilesChanged(f"{table}: {written:,} rows were written, not {rows:,}.")
     change = handle.newOverwrite().validateFromSnapshot(base).validateNoConflictingDeletes()
     for file in gone:
         change.deleteFile(file)

@@ -237,8 +237,9 @@ def _replace(
     written = data_files.write(
         new, Storage.of(settings), data_files.layout(spark, archive.table, ARCHIVE_COLUMNS, "timestamp")
     )
-    removed = touched.where(F.col("fault").isin(*_REMOVED)).count()
+    # Not what the files count: another engine may have deleted rows by their positions.
+    rows = there.count() - touched.where(F.col("fault").isin(*_REMOVED)).count()
     old = data_files.known(spark, archive.table, base, files)
     incarnation.verify(settings.retry_deadline_seconds)
-    commit = partial(data_files.replace, spark, archive.table, base, old, written, removed)
+    commit = partial(data_files.replace, spark, archive.table, base, old, written, rows)
     audit_log.carry_out(spark, archive, entries, commit)

@@ -115,3 +115,13 @@ def test_files_that_somebody_else_rewrote_meanwhile_are_left_alone(spark, pipeli
         repair.repair(spark, pipeline)
     assert spark.table(pipeline.archive_table).count() > 20
     assert {entry.action for entry in audit_log.entries(spark, Archive.of(pipeline)).collect()} == {"removing", "kept"}
+
+
+def test_a_row_that_another_engine_altered_by_a_position_delete_is_mended(spark, pipeline):
+    whole = rows(spark, pipeline)
+    spark.sql(f"ALTER TABLE {pipeline.archive_table} SET TBLPROPERTIES ('write.update.mode' = 'merge-on-read')")
+    spark.sql(f"UPDATE {pipeline.archive_table} SET message = 'forged' WHERE offset = 3")
+    assert not ledger.take(spark, pipeline).holds
+    assert repair.repair(spark, pipeline).rows.replaced
+    assert rows(spark, pipeline) == whole
+    ledger.take(spark, pipeline).check()
