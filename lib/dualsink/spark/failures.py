@@ -12,6 +12,7 @@ _REFUSAL = re.compile(
     r"(?:Topic|Group|Cluster|TransactionalId)AuthorizationException[^\n]*|NessieForbiddenException[^\n]*"
     r"|NessieNotAuthorizedException[^\n]*|[^\n]*\(Service: S3, Status Code: 403[^\n]*|ACCESS_DENIED during [^\n]*"
 )
+_MISSING_FILE = re.compile(r"NotFoundException: Location does not exist: (\S+)")
 _LONGEST = 300
 NEXT = "Nothing is lost: what was not finished is done again by the next run."
 
@@ -36,6 +37,16 @@ def explained(error: Exception) -> Exception | None:
         )
     if refused := _REFUSAL.search(text):
         return DeploymentError(f"A right is missing: {refused[0][:_LONGEST].strip()}. Grant it. {NEXT}")
+    if missing := _MISSING_FILE.search(text):
+        return PlatformError(
+            f"The storage lacks {missing[1]}, which is a part of a table. Bring the object back (an earlier version of "
+            "it, where the bucket keeps those), or roll the table back to a snapshot without it, then `stream`."
+        )
+    if "KAFKA_DATA_LOSS" in text:
+        return PlatformError(
+            "Kafka dropped records while they were read: its retention was faster. The same command again goes on with "
+            "what is left; `validate` names what is lost."
+        )
     if "Python worker exited unexpectedly" in text:
         return PlatformError(f"A Python worker of Spark ended: was it killed, or did memory run out? {NEXT}")
     return None
