@@ -8,7 +8,8 @@ from dualsink.events.formats import Format, places
 
 _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "attributes", "labels", "span", "otel",
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
-             "scopes", "kvp", "trace")  # fmt: skip
+             "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
+             "ctx", "log", "details", "payload", "elasticapm_labels")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -26,7 +27,7 @@ GENERAL = Format(
                 "instant", "published", "local_time", "timegenerated", "timecreated", "syslog_timestamp",
                 "requestreceivedtimestamp", "edgestarttimestamp", "epoch", "unixtime", "receivetimestamp", "time_local",
                 "msec", "started_at", "syslog.timestamp", "query_timestamp", "date_create", "reqtimesec", "isodate",
-                "timereported"),
+                "timereported", "longdate"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         *places("__time__", reads="s"),
         *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
@@ -51,10 +52,11 @@ GENERAL = Format(
     ),
     message=(
         *places("formattedmessage", "renderedmessage", "message", "msg", "m", "short_message", "text", "body", "log",
-                "event", "mt", "messagetemplate", "content", "textpayload", "log_message", "logmessage", "log.message",
-                "message.formatted", "event.message", "line", "rest", "note", "full_message", "raw_message", "raw",
+                "event", "mt", "messagetemplate", "content", "textpayload", "log_message", "logmessage",
+                "message.formatted", "line", "rest", "note", "full_message", "raw_message", "raw",
                 "event.original", "description", "resultdescription", "properties.message", "title", "log_line",
                 "logline", "message_text", "displaymessage", "elasticsearch.slowlog.message"),
+        *places("log.message", "event.message", reads="within"),
         *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error", "err",
                 "exception_message", "eventname", "event_name", "event.name", reads="string"),
     ),
@@ -89,7 +91,7 @@ GENERAL = Format(
         *places("host", "kubernetes.host", "kubernetes.node.name", "kubernetes.node_name", "kubernetes.pod_node_name",
                 "k8s.node.name", "resource.k8s.node.name", "host.name", "hostname", "host.hostname",
                 "resource.host.name", "node", "node_name", "machinename", "machine_name", "properties.machinename",
-                "machine", "source_host",
+                "machine", "source_host", "fields.machinename",
                 "logsource", "computer", "computer_name", "winlog.computer_name", "agent.hostname", "beat.hostname",
                 "server_name", "host_name", "syslog.hostname", "log.syslog.hostname", "resource.labels.node_name",
                 "labels.host", "tags.host", "resource.attributes.host.name", "node.name"),
@@ -103,14 +105,19 @@ GENERAL = Format(
                 "error.exception.stacktrace", "meta.stack", "meta.error.stack", "data.stack", "errorobject.stack",
                 "context.exception.trace", "extra.exception.trace", "exception.extendedstacktrace",
                 "error.details.stack", "exception.stacktracestring", "errorverbose", "error_verbose",
-                "error_backtrace"),
+                "error_backtrace", "exception_backtrace", "exception_traceback", "error_traceback", "exc_traceback",
+                "stacktracestring"),
         *places("exc_info", "exception", "exceptions", "throwable", "thrown", "x", "exceptiondetail", "errordetails",
                 "error_detail", reads="error"),
-        *places("stack", "backtrace", "trace", "error", "err", "callstack", "full_message", "exception_details",
-                "error.details", "errors", reads="trace"),
+        *places("stack", "backtrace", "trace", "error", "err", "exc", "cause", "callstack", "full_message",
+                "exception_details", "error.details", "errors", "s", reads="trace"),
+        *places(*_in_contexts("stack_trace", "stacktrace", "stack", "traceback", "error", "err", "exception",
+                              "exception.stacktrace", "exc_info", "exceptiondetail", "exceptiondetails"),
+                reads="trace"),
     ),
     trace_id=(
-        *places("trace_id", "trace.id", "x-b3-traceid", "dd.trace_id", "oteltraceid", reads="id"),
+        *places("trace_id", "trace.id", "x-b3-traceid", "dd.trace_id", "oteltraceid", "elasticapm_trace_id",
+                reads="id"),
         *places("logging.googleapis.com/trace", "trace", "tr", reads="hex"),
         *places(*_in_contexts("trace_id", "trace.id", "x-b3-traceid", "dd.trace_id", "oteltraceid"), reads="id"),
         *places("traceparent", *_in_contexts("traceparent"), reads="traceparent trace"),
@@ -121,8 +128,8 @@ GENERAL = Format(
     ),
     span_id=(
         *places("span_id", "span.id", "x-b3-spanid", "dd.span_id", "otelspanid", "logging.googleapis.com/spanid",
-                reads="id"),
-        *places("sp", reads="hex"),
+                "elasticapm_span_id", reads="id"),
+        *places("sp", "span", reads="hex"),
         *places(*_in_contexts("span_id", "span.id", "x-b3-spanid", "dd.span_id", "otelspanid"), reads="id"),
         *places("traceparent", *_in_contexts("traceparent"), reads="traceparent span"),
         *places("uber-trace-id", reads="jaeger span"),
@@ -142,7 +149,7 @@ GENERAL = Format(
                   "res.statuscode", "httprequest.status", "sc-status", "response_status", "http_status"),
     inner=places("jsonpayload", "structured", "json", "fields", "payload", "data", "record", "parsed", "log_processed",
                  "message_parsed", "parsed_message", "event", "msg_parsed", "_source", "log", "details", "entry",
-                 "body", "rest", "content", "info", "result"),
+                 "body", "rest", "content", "info", "result", "line"),
 )  # fmt: skip
 """Names that loggers share; they complete every format."""
 
@@ -150,6 +157,8 @@ GENERAL = Format(
 # -- envelopes: what shippers, buses and clouds put around an application's own record -----------------
 
 _LINE = places("message")
+_NO_RECORD = ("!message", "!msg", "!Message", "!time", "!timestamp", "!@timestamp")
+"""Marks of an envelope that is no log record itself."""
 
 FORMATS = (
     Format(
@@ -205,10 +214,20 @@ FORMATS = (
                 '"kubernetes":{"pod":{"name":"pay-7d9f8b6c5-x2x9k"},"node":{"name":"node-3"}}}',
     ),
     Format(
+        name="Datadog Agent",
+        specification="https://docs.datadoghq.com/logs/log_configuration/attributes_naming_convention/#reserved-attributes",
+        marks=("message:text", "ddsource|ddtags"),
+        level=places("status", reads="word"),
+        json=_LINE,
+        example='{"message":"{\\"level\\":\\"error\\",\\"msg\\":\\"card refused\\"}","status":"info",'
+                '"timestamp":1795428000123,"hostname":"web-1","service":"pay","ddsource":"nodejs","ddtags":"env:prod"}',
+    ),
+    Format(
         name="Logstash",
         specification="https://www.elastic.co/docs/reference/logstash/processing-events",
         marks=("@timestamp", "@version"),
         time=places("timestamp"),
+        raw=_LINE,
         example='{"@timestamp":"2026-11-23T10:00:00.123Z","@version":"1","host":"web-1","message":"refused"}',
     ),
     Format(
@@ -230,6 +249,22 @@ FORMATS = (
         example='{"logGroup":"/aws/lambda/pay","logStream":"s","timestamp":1795428000123,"message":"paid"}',
     ),
     Format(
+        name="Serilog HTTP sink",
+        specification="https://github.com/FantasticFiasco/serilog-sinks-http/wiki/Batch-formatters",
+        marks=("events:array", *_NO_RECORD),
+        events="events",
+        example='{"events":[{"Timestamp":"2026-11-23T10:00:00.123Z","Level":"Error","MessageTemplate":"card {Id}",'
+                '"RenderedMessage":"card 7","Properties":{"Id":7}}]}',
+    ),
+    Format(
+        name="Seq, raw events",
+        specification="https://docs.datalust.co/docs/posting-raw-events",
+        marks=("Events:array", *_NO_RECORD),
+        events="Events",
+        example='{"Events":[{"Timestamp":"2026-11-23T10:00:00.123Z","Level":"Error","MessageTemplate":"card {Id}",'
+                '"Properties":{"Id":7}}]}',
+    ),
+    Format(
         name="Azure Monitor resource logs",
         specification="https://learn.microsoft.com/azure/azure-monitor/platform/resource-logs-schema",
         marks=("records:array", "!message", "!msg", "!Message"),
@@ -245,7 +280,7 @@ FORMATS = (
         level=places("level", reads="windows"),
         message=places("resultdescription", "properties.message", "properties.msg", "properties.log", "message", "msg",
                        "operationname"),
-        line=places("resultdescription", "properties"),
+        line=places("resultdescription", "properties.log", "properties"),
         service=places("properties.appname", "properties.containername", "rolename"),
         example='{"time":"2026-11-23T10:00:00.123Z","resourceId":"/SUBSCRIPTIONS/S/PAY","category":"AppLogs",'
                 '"operationName":"Charge","level":"Warning","resultDescription":"card refused"}',
@@ -282,6 +317,7 @@ FORMATS = (
         service=places("protopayload.servicename", "resource.labels.service_name", "resource.labels.function_name",
                        "resource.labels.job_name", "resource.labels.module_id"),
         inner=places("jsonpayload", "protopayload"),
+        raw=places("textpayload"),
         example='{"insertId":"a1","jsonPayload":{"message":"card refused","order":7},"resource":{"type":'
                 '"k8s_container","labels":{"pod_name":"pay-7d9f8b6c5-x2x9k"}},'
                 '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR","logName":"projects/p/logs/stderr"}',
@@ -315,6 +351,20 @@ FORMATS = (
         message=places("event"),
         example='{"time":1795428000.123,"host":"web-1","sourcetype":"app",'
                 '"event":{"level":"error","message":"card refused"}}',
+    ),
+    Format(
+        name="Docker, driver for Splunk",
+        specification="https://docs.docker.com/engine/logging/drivers/splunk/",
+        marks=("line:text", "source", "tag|attrs", "!message", "!msg"),
+        line=places("line"),
+        example='{"line":"ERROR card refused","source":"stderr","tag":"pay","time":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Promtail",
+        specification="https://grafana.com/docs/loki/latest/send-data/promtail/",
+        marks=("line:text", "labels:object", "!message", "!msg"),
+        line=places("line"),
+        example='{"timestamp":"2026-11-23T10:00:00.123456789Z","labels":{"app":"pay"},"line":"ERROR card refused"}',
     ),
     Format(
         name="AWS Lambda telemetry",
@@ -353,6 +403,7 @@ FORMATS = (
         time=places("timestamp", reads="s"),
         level=places("level", reads="syslog"),
         message=places("short_message"),
+        json=places("short_message"),
         example='{"version":"1.1","host":"web-1","short_message":"refused","timestamp":1795428000.123,"level":3,'
                 '"_container_name":"pay"}',
     ),
@@ -429,7 +480,7 @@ FORMATS = (
     Format(
         name="Monolog",
         specification="https://github.com/Seldaek/monolog/blob/main/doc/message-structure.md",
-        marks=("level_name", "channel"),
+        marks=("level_name|datetime", "channel", "level_name|context|extra"),
         time=places("datetime"),
         level=(*places("level_name"), *places("level", reads="monolog")),
         logger_class=places("channel", stays=True),
@@ -500,10 +551,29 @@ FORMATS = (
         example='{"ts":1795428000123.456,"caller":"a.go:1","msg":"Cannot sync","err":"timeout"}',
     ),
     Format(
+        name="controller-runtime",
+        specification="https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/log",
+        marks=("msg", "controller", "controllerKind|controllerGroup|reconcileID"),
+        logger_class=places("controller", stays=True),
+        example='{"level":"error","ts":"2026-11-23T10:00:00Z","msg":"Reconciler error","controller":"pay",'
+                '"controllerKind":"Card","namespace":"shop","name":"visa","reconcileID":"r","error":"conflict"}',
+    ),
+    Format(
+        name="zap, development",
+        specification="https://pkg.go.dev/go.uber.org/zap#NewDevelopmentEncoderConfig",
+        marks=("L", "T", "M"),
+        time=places("t"),
+        level=places("l"),
+        message=places("m"),
+        logger=places("n", reads="string", stays=True),
+        example='{"L":"ERROR","T":"2026-11-23T10:00:00.123Z","N":"pay","C":"a.go:1","M":"card refused",'
+                '"S":"main.charge\\n\\t/a.go:1"}',
+    ),
+    Format(
         name="Rust tracing-subscriber",
         specification="https://docs.rs/tracing-subscriber/latest/tracing_subscriber/fmt/format/struct.Json.html",
         marks=("timestamp", "level", "fields:object", "!message"),
-        inner=places("fields"),
+        message=places("fields"),
         logger_class=places("target", stays=True),
         example='{"timestamp":"2026-11-23T10:00:00.123456Z","level":"ERROR","fields":{"message":"card refused",'
                 '"order":7},"target":"pay::card"}',
@@ -516,11 +586,55 @@ FORMATS = (
         level=places("record.level.name"),
         message=places("record.message"),
         logger_class=places("record.name", stays=True),
-        stack_trace=places("text", reads="trace", stays=True),
+        stack_trace=places("text", reads="traceback", stays=True),
         trace_id=places("record.extra.trace_id", "record.extra.oteltraceid", reads="id"),
         span_id=places("record.extra.span_id", "record.extra.otelspanid", reads="id"),
         example='{"text":"card refused\\n","record":{"level":{"name":"WARNING","no":30},"message":"card refused",'
                 '"name":"pay","time":{"repr":"2026-11-23 11:00:00.123456+01:00","timestamp":1795428000.123456}}}',
+    ),
+    Format(
+        name="Spring Cloud GCP",
+        specification="https://googleapis.dev/java/spring-cloud-gcp/latest/com/google/cloud/spring/logging/StackdriverJsonLayout.html",
+        marks=("timestampSeconds", "timestampNanos"),
+        time=places("timestampseconds", reads="pair"),
+        example='{"severity":"ERROR","message":"card refused","logger":"shop.Pay","timestampSeconds":1795428000,'
+                '"timestampNanos":123456789,"logging.googleapis.com/trace":'
+                '"projects/p/traces/4bf92f3577b34da6a3ce929d0e0e4736"}',
+    ),
+    Format(
+        name="katip",
+        specification="https://hackage.haskell.org/package/katip/docs/Katip-Core.html",
+        marks=("at", "sev", "ns:array", "app:array", "msg"),
+        time=places("at"),
+        level=places("sev"),
+        service=places("app", reads="parts", stays=True),
+        example='{"at":"2026-11-23T10:00:00.123456789Z","env":"prod","ns":["shop","pay"],"app":["shop"],"sev":"Error",'
+                '"msg":"card refused","host":"web-1","data":{"order":7}}',
+    ),
+    Format(
+        name="scribe",
+        specification="https://github.com/outr/scribe",
+        marks=("levelValue", "messages:array", "!message", "!msg"),
+        message=places("messages", reads="parts"),
+        stack_trace=places("traces", reads="trace", stays=True),
+        example='{"level":"Error","levelValue":500.0,"messages":["card refused"],'
+                '"@timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Eliot",
+        specification="https://eliot.readthedocs.io/en/stable/generating/messages.html",
+        marks=("task_uuid", "task_level", "message_type|action_type", "!message", "!msg"),
+        message=places("message_type", "action_type"),
+        example='{"task_uuid":"f0a4","task_level":[1],"timestamp":1795428000.123456,"action_type":"shop:charge",'
+                '"action_status":"started"}',
+    ),
+    Format(
+        name="µ/log",
+        specification="https://cljdoc.org/d/com.brunobonacci/mulog",
+        marks=("mulog/event-name", "mulog/timestamp"),
+        time=places("mulog/timestamp"),
+        message=places("mulog/event-name"),
+        example='{"mulog/event-name":":shop/charge","mulog/timestamp":1795428000123,"app-name":"shop"}',
     ),
     Format(
         name="systemd journal",
@@ -529,6 +643,7 @@ FORMATS = (
         time=places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         level=places("priority", reads="syslog"),
         message=places("message", reads="bytes"),
+        json=places("message"),
         service=places("syslog_identifier"),
         logger_class=places("_systemd_unit", "_comm", stays=True),
         host=places("_hostname"),
@@ -576,6 +691,7 @@ FORMATS = (
         time=places("timereported"),
         level=(*places("severity", "syslogseverity-text"), *places("syslogseverity", reads="syslog")),
         service=places("programname", "app-name"),
+        json=places("message", "msg"),
         example='{"@timestamp":"2026-11-23T11:00:00.123456+01:00","host":"web-1","severity":"err",'
                 '"programname":"sshd","message":"refused"}',
     ),
@@ -585,6 +701,7 @@ FORMATS = (
         marks=("facility|ident", "message|msg", "appname|ident|procid"),
         service=places("appname", "ident"),
         host=places("hostname", "host"),
+        json=places("message", "msg"),
         example='{"timestamp":"2026-11-23T10:00:00.123Z","appname":"sshd","facility":"daemon","hostname":"web-1",'
                 '"severity":"err","procid":9,"message":"refused"}',
     ),
@@ -626,6 +743,7 @@ FORMATS = (
         name="Heroku Logplex",
         specification="https://devcenter.heroku.com/articles/log-drains",
         marks=("syslog.hostname|heroku", "message"),
+        json=places("message"),
         example='{"timestamp":"2026-11-23T10:00:00.123Z","syslog":{"hostname":"host","appname":"app"},'
                 '"message":"State changed from starting to up"}',
     ),
@@ -686,7 +804,7 @@ FORMATS = (
         time=places("start_time"),
         host=places("hostname"),
         method=places("method", "response_flags"),
-        path=places("path", "x-envoy-original-path", "upstream_cluster"),
+        path=places("path", "x-envoy-original-path", "x-envoy-origin-path", "upstream_cluster"),
         default_level="INFO",
         example='{"start_time":"2026-11-23T10:00:00.123Z","method":"GET","path":"/pay","response_code":502,'
                 '"upstream_cluster":"outbound|80||pay"}',
@@ -775,6 +893,18 @@ FORMATS = (
                 '"pay","OperationId":"4bf92f3577b34da6a3ce929d0e0e4736","Type":"AppTraces"}',
     ),
     Format(
+        name="Azure Application Insights, classic tables",
+        specification="https://learn.microsoft.com/azure/azure-monitor/app/convert-classic-resource",
+        marks=("operation_Id|cloud_RoleName|customDimensions", "severityLevel|itemType"),
+        level=places("severitylevel", reads="application insights"),
+        service=places("cloud_rolename"),
+        host=places("cloud_roleinstance"),
+        trace_id=places("operation_id", reads="id"),
+        span_id=places("operation_parentid", reads="id"),
+        example='{"timestamp":"2026-11-23T10:00:00.123Z","message":"card refused","severityLevel":3,"itemType":"trace",'
+                '"operation_Id":"4bf92f3577b34da6a3ce929d0e0e4736","cloud_RoleName":"pay"}',
+    ),
+    Format(
         name="Azure Application Insights",
         specification="https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete",
         marks=("iKey", "data.baseType"),
@@ -847,6 +977,30 @@ FORMATS = (
         marks=("method", "path", "status", "controller|action|duration|duration_s"),
         example='{"method":"GET","path":"/pay","controller":"PayController","action":"show","status":500,'
                 '"time":"2026-11-23T10:00:00.123Z","duration_s":0.1}',
+    ),
+    Format(
+        name="SAP Cloud Foundry request log",
+        specification="https://github.com/SAP/cf-java-logging-support",
+        marks=("written_at", "request:text", "response_status"),
+        path=places("request"),
+        example='{"written_at":"2026-11-23T10:00:00.123Z","type":"request","request":"/pay","method":"GET",'
+                '"response_status":500,"component_name":"pay","level":"INFO"}',
+    ),
+    Format(
+        name="Apache httpd, JSON",
+        specification="https://httpd.apache.org/docs/2.4/mod/mod_log_config.html",
+        marks=("request:text", "method", "status"),
+        path=places("request"),
+        example='{"time":"[23/Nov/2026:10:00:00 +0000]","remoteIP":"10.0.0.1","request":"/pay","method":"GET",'
+                '"status":"502"}',
+    ),
+    Format(
+        name="Apache APISIX",
+        specification="https://apisix.apache.org/docs/apisix/plugins/kafka-logger/",
+        marks=("request:object", "response:object", "server.hostname"),
+        host=places("server.hostname"),
+        example='{"start_time":1795428000123,"request":{"method":"GET","uri":"/pay"},"response":{"status":502},'
+                '"server":{"hostname":"apisix-1"}}',
     ),
     Format(
         name="AWS load balancer access log",
@@ -952,6 +1106,7 @@ FORMATS = (
         time=places("starttime"),
         level=places("level.levelstr"),
         message=places("data", reads="parts"),
+        stack_trace=places("data", reads="trace", stays=True),
         logger_class=places("categoryname", stays=True),
         example='{"startTime":"2026-11-23T10:00:00.123Z","categoryName":"pay","data":["refused",{"order":7}],'
                 '"level":{"level":40000,"levelStr":"ERROR","colour":"red"}}',
@@ -963,6 +1118,7 @@ FORMATS = (
         time=places("meta.date"),
         level=places("meta.loglevelname"),
         message=places("0"),
+        stack_trace=places("0", "1", "2", reads="trace", stays=True),
         host=places("meta.hostname"),
         logger_class=places("meta.name", stays=True),
         example='{"0":"refused","_meta":{"date":"2026-11-23T10:00:00.123Z","logLevelId":5,"logLevelName":"ERROR",'

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from dualsink.events.catalogue import FORMATS, GENERAL
-from dualsink.events.formats import FIELDS, Format, Place
+from dualsink.events.formats import PLACES, Format, Place
 from dualsink.events.model import EPOCH, Event, Refusal, Refused
 from dualsink.events.parser import Parser
 
@@ -48,14 +48,14 @@ def _marks(format: Format) -> str:
 
 
 def _fed(format: Format) -> str:
-    return ", ".join(name for name in (*FIELDS, "line", "raw", "inner") if getattr(format, name))
+    return ", ".join(name for name in PLACES if getattr(format, name))
 
 
 def _section(format: Format) -> str:
     lines = [f"## {format.name}", ""]
     if format.specification.startswith("http"):
         lines += [f"<{format.specification}>", ""]
-    for name in (*FIELDS, "line", "raw", "inner"):
+    for name in PLACES:
         if places := getattr(format, name):
             lines.append(f"- {name}: {', '.join(map(_place, places))}")
     if format.default_level:

@@ -9,6 +9,7 @@ from dualsink.events.formats import fold
 from dualsink.events.levels import checked_level, read_level
 from dualsink.events.model import DAY, Refused, wrong_type
 from dualsink.events.plans import Candidate, Plan
+from dualsink.events.readers import within
 from dualsink.events.strict_json import dump_json
 from dualsink.events.timestamps import parse_time
 
@@ -110,6 +111,8 @@ def _take_time(draft: Draft, candidates: tuple[Candidate, ...], objects: list[di
                 objects[holder].pop(key, None)
             continue
         try:
+            if unit == "pair":
+                value, unit = _pair(value, objects[holder]), ""
             moment = parse_time(value, unit)
         except Refused as error:
             if draft.error is None:
@@ -125,6 +128,12 @@ def _take_time(draft: Draft, candidates: tuple[Candidate, ...], objects: list[di
     if first is not None:
         holder, draft.time_key, draft.time_value, draft.moment = first
         del objects[holder][draft.time_key]
+
+
+def _pair(seconds: Any, record: dict[str, Any]) -> Any:
+    """Seconds with the nanoseconds of a field beside them, as Google's agents take them."""
+    nanos = record.get("timestampNanos")
+    return {"seconds": int(seconds), "nanos": nanos} if type(seconds) is int and type(nanos) is int else seconds
 
 
 _HALVES = ("date", "time")
@@ -183,6 +192,8 @@ def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> No
 def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
     """Take the first usable message: a text, or an object for want of one; "" if all are empty, None without any.
 
+    An object as well where a place lies `within` one that the application wrote, which is then read as a record.
+
     Raises Refused(wrong_type) if there is only an array, or an object in the archive's own format.
     """
     wrong, structured, message = None, None, None
@@ -193,6 +204,8 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
             message = ""
             if canonical:
                 objects[holder].pop(key, None)
+        elif read is within and type(value) is str:
+            return objects[holder]
         elif read is not None:
             if (text := read(value)) is not None:
                 if text is value and not stays:
@@ -201,8 +214,10 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
         elif isinstance(value, dict | list):
             if plan.strict or (isinstance(value, list) and not plan.otel):
                 wrong = wrong or wrong_type(key, value)
-            else:
+            elif value or plan.otel:
                 structured = structured or candidate
+            else:
+                message = ""
         else:
             if not stays:
                 del objects[holder][key]

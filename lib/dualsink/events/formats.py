@@ -18,6 +18,8 @@ FIELDS = (
 )  # fmt: skip
 """Fields that places feed. `logger` names the service for want of a better one, `logger_class` if the Kafka key names
 none either; method, path and status make the message of an access log that has none."""
+PLACES = (*FIELDS, "line", "raw", "json", "inner")
+"""All that a format declares places of."""
 
 
 class Place(NamedTuple):
@@ -71,6 +73,8 @@ class Format:
     """A line that the application wrote and nobody has read: JSON of any format, or text."""
     raw: tuple[Place, ...] = ()
     """Likewise, if the record has no level of its own."""
+    json: tuple[Place, ...] = ()
+    """A text that somebody has read, unless it is JSON of any format."""
     inner: tuple[Place, ...] = ()
     """An object that the application wrote, if there is no message beside it."""
     default_level: str | None = None

@@ -16,7 +16,7 @@ _PLAIN = {
     "DBUG": "DEBUG", "FAIL": "ERROR",
     "D": "DEBUG", "INFO": "INFO", "INF": "INFO", "I": "INFO", "INFORMATION": "INFO", "INFORMATIONAL": "INFO",
     "WARN": "WARN", "WRN": "WARN", "W": "WARN", "WARNING": "WARN", "ERROR": "ERROR", "ERR": "ERROR", "ERRO": "ERROR",
-    "E": "ERROR", "FATAL": "FATAL", "F": "FATAL", "FTL": "FATAL", "UNKNOWN": "UNKNOWN",
+    "E": "ERROR", "EROR": "ERROR", "FATAL": "FATAL", "F": "FATAL", "FTL": "FATAL", "UNKNOWN": "UNKNOWN",
 }  # fmt: skip
 # Names that are mapped, and retained because the mapping merges them with others.
 _MERGED = {
@@ -27,6 +27,7 @@ _MERGED = {
     "LOG": "INFO", "NOTE": "INFO", "AUDIT": "INFO", "DETAIL": "DEBUG", "NORMAL": "INFO",
     "CRITICAL": "FATAL", "CRIT": "FATAL", "C": "FATAL", "SEVERE": "FATAL",
     "EMERG": "FATAL", "EMERGENCY": "FATAL", "PANIC": "FATAL", "DPANIC": "FATAL", "ALERT": "FATAL", "FAILURE": "ERROR",
+    "EXCEPTION": "ERROR", "FAULT": "FATAL", "NTC": "INFO",
 }  # fmt: skip
 _NAMES = _PLAIN | _MERGED
 PLAIN_LEVELS = (
@@ -132,7 +133,7 @@ def checked_level(value: Any, scale: str) -> Level:
 
 
 def _read_name(text: str, scale: str) -> Level:
-    name = _COLOUR.sub("", text).strip().upper()
+    name = _COLOUR.sub("", text).strip().strip("[]<>: ").upper()
     if scale in _WORDS and name in _WORDS[scale]:
         return Level(_WORDS[scale][name], True)
     if name in _NAMES:
@@ -143,6 +144,8 @@ def _read_name(text: str, scale: str) -> Level:
         return Level(found[1], bool(found[2]))
     if found := _OFFSET.fullmatch(name):
         return Level(_slog_level(_SLOG[found[1]] + int(found[2])), True)
+    if (last := name.rpartition(".")[2]) in _NAMES and last != name:  # LogLevel.ERROR, local0.err
+        return Level(_NAMES[last], True)
     return _UNKNOWN if name else _NOTHING
 
 

@@ -86,7 +86,9 @@ class FastPath:
         if len(self._inner) >= MAX_PLANS:
             self._inner.clear()
         around, plan = pair
-        usual = not plan.line and not plan.nested and plan.level and plan.message and _is_plain(plan.message[0])
+        usual = (
+            not (plan.line or plan.json or plan.nested) and plan.level and plan.message and _is_plain(plan.message[0])
+        )
         loggers = around.logger or around.logger_class or plan.logger or plan.logger_class
         named = around.service or plan.service or not loggers
         self._inner[pair] = found = _recipe(plan, "") if usual and named else None

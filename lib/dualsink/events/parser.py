@@ -18,12 +18,12 @@ from dualsink.events import lines, otel, packed, readers
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.draft import Draft, keep, merge
 from dualsink.events.fields import fill, summary, take_message, tidy
-from dualsink.events.formats import Format
-from dualsink.events.levels import PLAIN_LEVELS, normalise_level
+from dualsink.events.formats import Format, fold
+from dualsink.events.levels import PLAIN_LEVELS, normalise_level, read_level
 from dualsink.events.model import DAY, LEVELS, MAX_FIELD, Event, Reason, Refusal, Refused, VerbatimEvent, type_name
 from dualsink.events.plans import Plan, Plans
 from dualsink.events.strict_json import dump_json, read_json
-from dualsink.events.text import ids_in_text, is_plain, level_in_text, text_line
+from dualsink.events.text import ids_in_text, is_plain, level_in_text, take_runtime_header, text_line
 from dualsink.events.timestamps import canonical_time, parse_time
 
 __all__ = [
@@ -179,7 +179,7 @@ class Parser:
             plan, objects = self._plans.plan(record)
         draft = fill(plan, objects, near)
         inner = None
-        if plan.line or unread or draft.level is None or draft.level[0] == "UNKNOWN":
+        if plan.line or plan.json or unread or draft.level is None or draft.level[0] == "UNKNOWN":
             inner = self._line(draft, plan, objects, near, unread)
         if inner is None:
             if draft.message is None:
@@ -191,7 +191,7 @@ class Parser:
         if inner is not None:
             return merge(inner, draft)
         if not draft.message:
-            draft.message = summary(plan, objects) or draft.message
+            draft.message = summary(plan, objects) or (draft.message if plan.strict else "")
         return draft
 
     def _line(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]], near: int, unread: bool) -> Draft | None:
@@ -201,25 +201,26 @@ class Parser:
         message is a line only in a shipper's format.
         """
         unknown = draft.level is None or draft.level.name == "UNKNOWN"
-        candidates = plan.line or (plan.raw if unknown else ()) or (plan.message if unread or unknown else ())
-        for holder, key, *_ in candidates:
+        lines = plan.line or (plan.raw if unknown else ())
+        for holder, key, *_ in lines or plan.json or (plan.message if unread or unknown else ()):
             text = objects[holder].get(key)
             if type(text) is str and text:
                 inner = self._json_line(text, near) if text.lstrip()[:1] == "{" else None
-                if inner is None and (plan.line or plan.raw or unread):
-                    inner = self._text_line(text.rstrip("\r\n"), draft)
+                if inner is None and (lines or unread):
+                    inner = self._text_line(text.rstrip("\r\n"), draft, near)
                 if inner is not None or draft.message is not None:
                     del objects[holder][key]
                 return inner
         return None
 
-    def _text_line(self, text: str, draft: Draft) -> Draft | None:
+    def _text_line(self, text: str, draft: Draft, near: int) -> Draft | None:
         """Return the draft of a line of text.
 
         None if the line is the message of `draft`, with or without a level.
         """
         if not is_plain(text):
-            return text_line(text)
+            runtime, rest = take_runtime_header(text)
+            return merge(self._json_line(rest, near) or text_line(rest), runtime) if runtime else text_line(text)
         level = level_in_text(text)
         if level is not None and draft.level is not None:
             return text_line(text)
@@ -229,7 +230,7 @@ class Parser:
     def _json_line(self, line: str, near: int) -> Draft | None:
         """Return the draft of JSON in a line.
 
-        None if it is no sound object with a message: then it is text.
+        None if it is no sound object with a message or an exception: then it is text.
         """
         try:
             record = read_json(line.strip().encode())
@@ -241,7 +242,7 @@ class Parser:
             draft = self._draft(record, plan, objects, near)
         except Refused:
             return None
-        return draft if draft.message else None
+        return draft if draft.message or draft.stack_trace else None
 
     def _inner(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft | None:
         """Return the draft of an object that the application wrote.
@@ -268,7 +269,20 @@ class Parser:
             if objects[holder].get(key) is objects[i] and self._has_message(objects[i]):
                 del objects[holder][key]
                 return self._draft_of(objects[i], near)
-        return None
+        record = objects[0]
+        name = next((name for name, item in record.items() if type(item) is dict and self._is_log(item)), None)
+        return None if name is None else self._draft_of(record.pop(name), near)
+
+    def _is_log(self, record: dict[str, Any]) -> bool:
+        """Return whether an object is a log record.
+
+        It has a message and the name of a level; a number may be anything if the message has another name than usual.
+        """
+        plan, objects = self._plans.plan(record)
+        usual = plan.message and fold(plan.message[0].key) in ("message", "msg", "shortmessage")
+        values = [(objects[holder].get(key), scale) for holder, key, scale, *_ in plan.level]
+        read = [read_level(value, scale)[0] for value, scale in values if type(value) is str or (usual and value)]
+        return (plan.default_level or any(name != "UNKNOWN" for name in read)) and self._has_message(record)
 
     def _has_message(self, record: dict[str, Any]) -> bool:
         """Return whether an object holds its message.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualsink.events.catalogue import FORMATS, GENERAL
-from dualsink.events.formats import FIELDS, Format, Place, fold
+from dualsink.events.formats import FIELDS, PLACES, Format, Place, fold
 from dualsink.events.readers import reader_of
 
 CANONICAL = frozenset(
@@ -21,7 +21,7 @@ MAX_PLANS = 4_096
 """Plans that are remembered; with one more all are forgotten, so keys that never repeat cost time, not memory."""
 TEXTS = ("log_id", "stack_trace", "trace_id", "span_id", "host", "service")
 """Fields that are texts and taken alike."""
-_IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host", "service", "line"))
+_IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host", "service", "line", "json"))
 
 
 class Candidate(NamedTuple):
@@ -45,6 +45,7 @@ class Plan:
         "otel",
         "line",
         "raw",
+        "json",
         "inner",
         "nested",
         "texts",
@@ -59,6 +60,7 @@ class Plan:
         self.otel = False
         self.line: tuple[Candidate, ...] = ()
         self.raw: tuple[Candidate, ...] = ()
+        self.json: tuple[Candidate, ...] = ()
         self.inner: tuple[tuple[int, int, str], ...] = ()  # object, its holder and key
         self.nested: tuple[tuple[int, int, str], ...] = ()  # likewise, of objects that lose members, deepest first
         self.texts: tuple[tuple[str, int, str, Any, bool, tuple[Candidate, ...]], ...] = ()  # with the first's parts
@@ -173,7 +175,7 @@ class Plans:
         plan.events = next((f.events for f in plan.formats if f.events), None)
         plan.otel = any(format.otel for format in plan.formats)
         indices = [self._own[format.name] for format in plan.formats] + [self._general]
-        for name in (*FIELDS, "line", "raw"):
+        for name in (*FIELDS, "line", "raw", "json"):
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
         if plan.strict:
             plan.stack_trace = tuple(c._replace(read=None) if c.canonical else c for c in plan.stack_trace)
@@ -193,7 +195,7 @@ _Index = dict[str, list[tuple[str, int, Place]]]
 def _index(format: Format) -> _Index:
     """Folded path -> the fields that it feeds, the rank in each and the place."""
     found: _Index = {}
-    for name in (*FIELDS, "line", "raw", "inner"):
+    for name in PLACES:
         for rank, place in enumerate(getattr(format, name)):
             found.setdefault(place.path, []).append((name, rank, place))
     return found
@@ -202,7 +204,7 @@ def _index(format: Format) -> _Index:
 def _parents(formats: Iterable[Format]) -> Iterable[str]:
     """Folded paths of objects whose members are candidates, or whose type decides."""
     for format in formats:
-        for name in (*FIELDS, "line", "raw", "inner"):
+        for name in PLACES:
             for place in getattr(format, name):
                 parts = place.path.split(".")
                 yield from (".".join(parts[:n]) for n in range(1, len(parts)))

@@ -10,9 +10,12 @@ from typing import Any
 
 from dualsink.events.formats import Place, fold
 from dualsink.events.strict_json import dump_json
+from dualsink.events.text import split_stack_trace
 
 _TRACE_TEXT = re.compile(r"\n|^\s+at |\(\S+:\d+\)|^goroutine \d")
-_ERROR_TEXT = re.compile(r"\n|(?:Exception|Error|Throwable)\b")
+_TRACE_LINE = re.compile(r'^(?:\s*at |\s*File "|goroutine \d|#\d+ )|\.[A-Za-z]\w*:\d+', re.MULTILINE)
+"""A line of a stack trace, where lines of their own say nothing: in an array of texts."""
+_ERROR_NAME = re.compile(r"(?:Exception|Error|Throwable)\b")
 _HEX_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{1,64})")
 _GOOGLE_TRACE = re.compile(r"projects/[^/]+/traces/([0-9a-fA-F]{1,64})")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
@@ -40,6 +43,11 @@ def _pod(value: Any) -> str | None:
 
 def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def within(value: Any) -> str | None:
+    """A text of an object that is a record itself; see `fields.take_message`."""
+    return _string(value)
 
 
 def span_id(value: Any) -> str | None:
@@ -81,7 +89,7 @@ def _stack(value: Any) -> str | None:
     """A stack trace as text: as it is, the lines of an array, or written from frames."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+    if _is_texts(value):
         return "\n".join(line.rstrip("\n") for line in value) or None
     return _written(value)
 
@@ -93,37 +101,55 @@ def _title(value: Any) -> str | None:
 
 def _trace_like(value: Any) -> str | None:
     text = _stack(value)
-    return text if text and _TRACE_TEXT.search(text) else None
+    form = _TRACE_LINE if _is_texts(value) else _TRACE_TEXT
+    return text if text and form.search(text.rstrip()) else None
 
 
 def _error_like(value: Any) -> str | None:
-    text = _stack(value)
-    return text if text and _ERROR_TEXT.search(text) else None
+    if (text := _trace_like(value)) is not None:
+        return text
+    text = ": ".join(value) if _is_texts(value) else _stack(value)  # Rails has a pair, of class and message
+    return text if text and _ERROR_NAME.search(text) else None
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _traceback(value: Any) -> str | None:
+    """The traceback at the end of a text that is message and traceback in one."""
+    return split_stack_trace(value.rstrip("\n"))[1] if isinstance(value, str) else None
 
 
 _FRAMES = (
     "stepArray", "stacktrace", "stackTrace", "stack_trace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
+    "stack", "elements",
 )  # fmt: skip
 _CLASS = (
     "className", "class", "name", "type", "exc_type", "exceptionClass", "exception_class", "exceptionType", "typeName",
-    "Name",
+    "ClassName", "Name", "Type",
 )  # fmt: skip
+_OF_FRAME = ("methodName", "method", "function", "func", "fileName", "filename", "file")
+"""What tells a frame from other objects that have a name."""
 _TEXT = ("message", "msg", "exc_value", "value", "exceptionMessage", "exception_message", "Message")
 
 
 def _written(value: Any) -> str | None:
-    """A stack trace written from an exception's class, message and frames; None if it has no frames."""
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        whole = any(_frames(item) or _stack_text(item) for item in value)
-        parts = [_stack_text(item) or _written(item) for item in value] if whole else [_frame_lines(value)]
-        return "\n".join(part for part in parts if part) or None
-    frames = _frames(value) if isinstance(value, dict) else None
-    if frames is None:
+    """A stack trace written from an exception's class, message and frames, or the text that it has of one."""
+    if isinstance(value, list):
+        items = [item for item in value if isinstance(item, dict)]
+        if any(_member(item, _OF_FRAME) for item in items):
+            return _frame_lines(items) or None
+        return "\n".join(part for item in items if (part := _written(item))) or None
+    if not isinstance(value, dict):
         return None
+    frames = _frames(value)
+    if frames is None:
+        return _stack_text(value)
     own = "\n".join(part for part in (_class_and_text(value), _frame_lines(frames)) if part)
     cause = _member(value, _CAUSES)
     cause = cause.get("exception", cause) if isinstance(cause, dict) else None
-    below = (_stack_text(cause) or _written(cause) or _class_and_text(cause)) if isinstance(cause, dict) else ""
+    below = (_written(cause) or _class_and_text(cause)) if isinstance(cause, dict) else ""
     return f"{own}\nCaused by: {below}" if below else own
 
 
@@ -141,8 +167,11 @@ def _exceptions(value: Any) -> str | None:
 
 
 def _stack_text(value: dict[str, Any]) -> str | None:
-    found = _member(value, ("Stack", "stack", "StackTraceString", *_FRAMES))
-    return found if isinstance(found, str) else None
+    """The text of an exception's stack trace, below its class and message if it is frames alone, as .NET's is."""
+    found = _member(value, ("Stack", "StackTrace", "StackTraceString", *_FRAMES))
+    text = _stack(found) if isinstance(found, str) or _is_texts(found) else None
+    title = _class_and_text(value) if text and text.lstrip().startswith("at ") else ""
+    return f"{title}\n{text}" if title else text
 
 
 def _frames(value: dict[str, Any]) -> list[Any] | None:
@@ -166,7 +195,7 @@ def _frame_line(frame: dict[str, Any]) -> str:
         if part
     )
     file = _member(frame, ("fileName", "file", "filename", "source"))
-    line = _member(frame, ("lineNumber", "line", "lineno"))
+    line = _member(frame, ("lineNumber", "line", "lineno", "fileLine"))
     place = ":".join(str(part) for part in (file, line) if part is not None)
     return f"{name}({place})" if place else name
 
@@ -186,7 +215,13 @@ def _parts(value: Any) -> str | None:
     """A message that was logged in parts, an array: texts as they are, all else as JSON."""
     if not isinstance(value, list):
         return None
-    return " ".join(part if isinstance(part, str) else dump_json(part).decode() for part in value) or None
+    return " ".join(map(_part, value)) or None
+
+
+def _part(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("message"), str) and _stack_text(value):
+        value = value["message"]  # an exception, whose stack trace has a field of its own
+    return value if isinstance(value, str) else dump_json(value).decode()
 
 
 def _container(value: Any) -> str | None:
@@ -218,9 +253,9 @@ def _group(value: Any) -> str | None:
 
 READERS: dict[str, Callable[[Any], str | None]] = {
     "pod": _pod, "container": _container, "group": _group, "listed trace": _listed("traceid"),
-    "listed span": _listed("spanid"), "string": _string, "id": span_id, "hex": _hex_trace,
+    "listed span": _listed("spanid"), "string": _string, "within": within, "id": span_id, "hex": _hex_trace,
     "stack": _stack, "exceptions": _exceptions, "title": _title,
-    "trace": _trace_like, "error": _error_like, "bytes": _bytes,
+    "trace": _trace_like, "error": _error_like, "traceback": _traceback, "bytes": _bytes,
     "route method": _route_method, "parts": _parts, "traceparent trace": _part_of(_TRACEPARENT, 1),
     "traceparent span": _part_of(_TRACEPARENT, 2), "jaeger trace": _part_of(_JAEGER, 1),
     "jaeger span": _part_of(_JAEGER, 2), "b3 trace": _part_of(_B3, 1), "b3 span": _part_of(_B3, 2),

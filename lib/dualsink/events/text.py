@@ -20,6 +20,9 @@ _TIME = re.compile(
     r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?\]?[ \t]*",
     re.ASCII,
 )
+_RUNTIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) [FP] ", re.ASCII
+)
 _STAMP_FIRST = frozenset("[0123456789")
 _THREAD = re.compile(r"\[([^\]\n]*)\][ \t]+")
 _LEVEL = re.compile(rf"\[?({_WORDS})\]?(?=[ \t:])[ \t]*")
@@ -54,6 +57,8 @@ _HEAD = re.compile(
     re.ASCII,
 )
 _LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?([A-Za-z]+)")
+_JSON_LEVEL = re.compile(r"\"(?:log\.)?(?:level|levelname|severity|lvl)\"\s*:\s*\"([A-Za-z]+)\"")
+"""A level in JSON that is no JSON any more: a runtime cut it, or it holds `NaN` or a key twice."""
 _TRACE_START = re.compile(
     r"\n(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b[^\n]*\n)?"
     r"(?=[ \t]+at |Caused by: |[ \t]*\.\.\. \d+ (?:more|common)|Traceback \(most recent call last\):)",
@@ -72,6 +77,20 @@ def text_line(text: str) -> Draft:
     if draft.level is None:
         draft.level = level_in_text(head)
     return draft
+
+
+def take_runtime_header(text: str) -> tuple[Draft | None, str]:
+    """Take off the header of a container runtime (CRI).
+
+    Time, stream and whether the line is whole; None and the line if it has none.
+    """
+    found = _RUNTIME.match(text)
+    if found is None:
+        return None, text
+    draft = Draft({"stream": found[2]})
+    _take_stamp(draft, found[1])
+    draft.time_key = "time"
+    return draft, text[found.end() :]
 
 
 def is_plain(text: str) -> bool:
@@ -184,6 +203,7 @@ def level_in_text(text: str) -> Level | None:
         or _HEAD.match(text)
         or (stamp and _BEHIND.match(text, stamp.end()))
         or ("=" in text and _LOGFMT.search(text[:1000]))
+        or (text[:1] == "{" and _JSON_LEVEL.search(text[:1000]))
     )
     return read_level(found[found.lastindex or 0])._replace(says_more=False) if found else None
 

@@ -171,8 +171,8 @@ _SECONDS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("seconds", "
 def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
     """The text or number in an object of known meaning, and its unit; the value itself where it has none.
 
-    MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp, loguru's pair, PHP's DateTime, Jackson's lists
-    of date fields.
+    MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp, loguru's pair, PHP's DateTime, PowerShell's,
+    Jackson's lists of date fields.
     """
     if isinstance(value, list):
         return _date_fields(value) or value, unit
@@ -186,6 +186,8 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
             return value[whole] * 10**9 + value[part], "ns"
     if value.keys() == {"date", "timezone_type", "timezone"}:
         return f"{value['date']} {value['timezone']}", unit
+    if value.keys() >= {"value", "DateTime"}:
+        return value["value"], unit
     if value.keys() == {"repr", "timestamp"}:
         return value["timestamp"], "s"
     return value, unit

@@ -15,15 +15,14 @@ from typing import Any, NoReturn
 import yaml
 
 from dualsink.errors import SettingsError
-from dualsink.events.formats import FIELDS, Format, Place, fold
+from dualsink.events.formats import PLACES, Format, Place, fold
 from dualsink.events.levels import SCALES, own_scale
 from dualsink.events.model import LEVELS
 from dualsink.events.readers import READERS
 from dualsink.events.timestamps import UNITS
 
-_PLACES = (*FIELDS, "line", "raw", "inner")
 _TEXTS = ("specification", "default_level", "events", "example")
-_KEYS = ("name", "recognised_by", *_TEXTS, *_PLACES)
+_KEYS = ("name", "recognised_by", *_TEXTS, *PLACES)
 
 
 def parse(text: str, file: str = "formats") -> tuple[Format, ...]:
@@ -68,7 +67,7 @@ class _File:
         fields: dict[str, Any] = {"name": self._text(entries.pop("name"), "name"), "specification": ""}
         fields["marks"] = tuple(self._texts(entries.pop("recognised_by"), "recognised_by"))
         for name, value in entries.items():
-            fields[name] = tuple(self._places(value, name)) if name in _PLACES else self._text(value, name)
+            fields[name] = tuple(self._places(value, name)) if name in PLACES else self._text(value, name)
         if fields.get("default_level", "INFO") not in LEVELS:
             self._fail(entries["default_level"], "default_level", f"must be one of {', '.join(LEVELS)}")
         return Format(**fields)

@@ -56,6 +56,12 @@ ORDINARY = [
     {"resourceId": 7, "rule": "first", "priority": 1},
     {"g": 1, "f": "a", "c": 2},
     {"result": {"message": "ignored"}, "info": {"message": "ignored"}},
+    {"at": "checkout", "sev": "x", "ns": "shop"},
+    {"messages": ["a"], "levelValue": 3},
+    {"task_uuid": "t", "task_level": [1], "message_type": "x"},
+    {"line": "7", "labels": {"a": "b"}, "source": "card", "tag": "x"},
+    {"events": [{"message": "ignored"}], "Events": ["a"]},
+    {"event": {"message": "ignored", "level": "error"}},
 ]
 """Fields of ordinary records that some format knows as well."""
 

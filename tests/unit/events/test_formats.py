@@ -233,6 +233,8 @@ def test_spring_cloud_sleuth_gives_trace_and_span():
         ("ERROR: disk full", "ERROR"), ("[warn] x", "WARN"), ("info: x", "INFO"), ("a level=debug b", "DEBUG"),
         ("\x1b[32mINFO\x1b[0m x", "INFO"), ("E1123 10:00:00.000000 1 f.go:1] x", "ERROR"), ("Error in x", "UNKNOWN"),
         ("INFORMATIVE text", "UNKNOWN"), ("Fine, thanks", "UNKNOWN"),
+        ('{"level":"error","msg":"cut', "ERROR"), ('{"msg":"x","log.level":"WARN","score":NaN}', "WARN"),
+        ('{"level":{"a":1},"msg":"cut', "UNKNOWN"),
     ],
 )  # fmt: skip
 def test_a_leading_level_word_is_read_and_stays_in_the_text(text, level):
