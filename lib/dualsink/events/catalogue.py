@@ -9,7 +9,7 @@ from dualsink.events.formats import Format, places
 _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "attributes", "labels", "span", "otel",
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
-             "ctx", "log", "details", "payload", "elasticapm_labels")  # fmt: skip
+             "ctx", "log", "details", "payload", "elasticapm_labels", "logattributes")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -27,7 +27,7 @@ GENERAL = Format(
                 "instant", "published", "local_time", "timegenerated", "timecreated", "syslog_timestamp",
                 "requestreceivedtimestamp", "edgestarttimestamp", "epoch", "unixtime", "receivetimestamp", "time_local",
                 "msec", "started_at", "syslog.timestamp", "query_timestamp", "date_create", "reqtimesec", "isodate",
-                "timereported", "longdate"),
+                "timereported", "longdate", "received_at"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         *places("__time__", reads="s"),
         *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
@@ -351,6 +351,14 @@ FORMATS = (
         message=places("event"),
         example='{"time":1795428000.123,"host":"web-1","sourcetype":"app",'
                 '"event":{"level":"error","message":"card refused"}}',
+    ),
+    Format(
+        name="dbt",
+        specification="https://docs.getdbt.com/reference/events-logging",
+        marks=("info.ts", "info.code", "data:object"),
+        inner=places("info"),
+        example='{"data":{"log_version":3},"info":{"code":"Z023","level":"error","msg":"Database Error",'
+                '"name":"StatsLine","ts":"2026-11-23T10:00:00.123456Z"}}',
     ),
     Format(
         name="Docker, driver for Splunk",
@@ -1276,6 +1284,16 @@ FORMATS = (
         host=places("data.buildhost"),
         example='{"data":{"projectName":"pay","result":"FAILURE","buildHost":"ci-1"},"message":["make: failed"],'
                 '"source":"jenkins","source_host":"https://ci.example","@timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Coralogix",
+        specification="https://coralogix.com/docs/developer-portal/apis/data-ingestion/coralogix-rest-api-logs/",
+        marks=("severity", "applicationName", "subsystemName"),
+        level=places("severity", reads="coralogix"),
+        service=places("applicationname"),
+        host=places("computername"),
+        example='{"timestamp":1795428000123.456,"severity":5,"text":"card refused","applicationName":"shop",'
+                '"subsystemName":"pay","computerName":"web-1"}',
     ),
     Format(
         name="Graylog output",

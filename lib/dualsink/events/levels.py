@@ -60,6 +60,7 @@ SCALES: dict[str, Mapping[int, str]] = {
     "application insights": dict(enumerate(("DEBUG", "INFO", "WARN", "ERROR", "FATAL"))),
     "guardduty": dict(zip(range(1, 11), ("INFO",) * 3 + ("WARN",) * 3 + ("ERROR",) * 2 + ("FATAL",) * 2, strict=True)),
     "cef": dict(enumerate(("INFO",) * 4 + ("WARN",) * 3 + ("ERROR",) * 2 + ("FATAL",) * 2)),
+    "coralogix": dict(enumerate(("DEBUG", "TRACE", "INFO", "WARN", "ERROR", "FATAL"), 1)),
     "cockroach": {1: "INFO", 2: "WARN", 3: "ERROR", 4: "FATAL"},
     "word": {}, "finding": {}, "outcome": {},
 }  # fmt: skip

@@ -17,7 +17,8 @@ from dualsink.events.model import DAY, MAX_FIELD, Event, Reason, Refused, field_
 from dualsink.events.plans import Plans
 from dualsink.events.strict_json import dump_json
 
-ENVELOPES = ("resourceLogs", "resource_logs")
+ENVELOPES = ("resourceLogs", "resource_logs", "scopeLogs")
+"""Keys of an envelope, the last of one resource's part, which Java's exporter writes to stdout."""
 
 
 class Log(NamedTuple):
@@ -39,6 +40,8 @@ class Log(NamedTuple):
 
 def records(envelope: dict[str, Any]) -> Iterator[Log]:
     """Every log record of an OTLP/JSON envelope. Raises Refused (wrong_type) for an array of something else."""
+    if "scopeLogs" in envelope:
+        envelope = {"resourceLogs": [envelope]}
     name = "resourceLogs" if "resourceLogs" in envelope else "resource_logs"
     outside = _without(envelope, name)
     for resource_logs in _objects(envelope, name):

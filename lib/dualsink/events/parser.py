@@ -100,7 +100,7 @@ class Parser:
                 return self._array(record, key, near)
             if not isinstance(record, dict):
                 raise Refused(Reason.NOT_AN_OBJECT, f"the value is a JSON {type_name(record)}, not an object")
-        if "resourceLogs" in record or "resource_logs" in record:
+        if "resourceLogs" in record or "resource_logs" in record or "scopeLogs" in record:
             return self._logs(otel.records(record), key, near)
         plan, objects = self._plans.plan(record)
         if plan.events and isinstance(record.get(plan.events), list):

@@ -165,7 +165,7 @@ def _any_time(value: Any, unit: str) -> Moment:
 
 
 _SECONDS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("seconds", "nanoseconds"), ("sec", "nsec"),
-            ("epochSecond", "nano"))  # fmt: skip
+            ("epochSecond", "nano"), ("_seconds", "_nanoseconds"))  # fmt: skip
 
 
 def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
@@ -182,8 +182,8 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
         wrapped = isinstance(inner, dict) and inner.keys() == {"$numberLong"}
         return (inner["$numberLong"], "ms") if wrapped else (inner, "ms" if number else "")
     for whole, part in _SECONDS:
-        if value.keys() == {whole, part} and all(type(n) is int for n in value.values()) and 0 <= value[part] < 10**9:
-            return value[whole] * 10**9 + value[part], "ns"
+        if value.keys() == {whole, part} and _are_seconds(value[whole], value[part]):
+            return int(value[whole]) * 10**9 + value[part], "ns"
     if value.keys() == {"date", "timezone_type", "timezone"}:
         return f"{value['date']} {value['timezone']}", unit
     if value.keys() >= {"value", "DateTime"}:
@@ -191,6 +191,12 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
     if value.keys() == {"repr", "timestamp"}:
         return value["timestamp"], "s"
     return value, unit
+
+
+def _are_seconds(whole: Any, nanos: Any) -> bool:
+    """Whether these are seconds and nanoseconds; protobuf's JSON writes numbers of 64 bits as text."""
+    digits = type(whole) is str and whole.isdecimal() and whole.isascii() and len(whole) < 20
+    return (digits or type(whole) is int) and type(nanos) is int and 0 <= nanos < 10**9
 
 
 def _date_fields(fields: list) -> str | None:
