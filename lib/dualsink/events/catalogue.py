@@ -9,7 +9,7 @@ from dualsink.events.formats import Format, places
 _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "attributes", "labels", "span", "otel",
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
-             "ctx", "log", "details", "payload", "elasticapm_labels", "logattributes")  # fmt: skip
+             "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -27,11 +27,15 @@ GENERAL = Format(
                 "instant", "published", "local_time", "timegenerated", "timecreated", "syslog_timestamp",
                 "requestreceivedtimestamp", "edgestarttimestamp", "epoch", "unixtime", "receivetimestamp", "time_local",
                 "msec", "started_at", "syslog.timestamp", "query_timestamp", "date_create", "reqtimesec", "isodate",
-                "timereported", "longdate", "received_at"),
+                "timereported", "longdate", "log_timestamp", "timestamp_utc", "time_utc", "utc", "timestamp_iso",
+                "iso_timestamp", "time_iso", "iso_time", "timestamp_rfc3339", "time_rfc3339", "timestamp_str",
+                "unix_timestamp", "timestamp_unix", "tstamp", "occurred_at", "emitted_at", "recorded_at",
+                "record_time", "generated_at", "published_at", "sent_at", "log.timestamp", "event.timestamp",
+                "event.time", "received_at"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         *places("__time__", reads="s"),
         *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
-        *places("timestamp_ms", "time_ms", "epoch_ms", reads="ms"),
+        *places("timestamp_ms", "time_ms", "epoch_ms", "timestamp_millis", "epoch_millis", "millis", reads="ms"),
         *places("observedtimeunixnano", reads="ns"),
         *places("observedtimestamp"),
     ),
@@ -41,7 +45,7 @@ GENERAL = Format(
                 "severity_label", "severity.text", "severity.name", "error_severity", "syslog.severity.name",
                 "log.syslog.severity.name", "syslog_severity", "log_severity", "sev", "severity_level", "level_text",
                 "level_string", "level_label", "message_level", "log.severity", "log_level_name",
-                "syslog.severity", "context.loglevel"),
+                "syslog.severity", "context.loglevel", "logging_level", "message_severity"),
         *places("status", "event.severity", "event.level", "log_type", "level.value", "fields.level", "labels.level",
                 "metadata.level", reads="word"),
         *places("priority", "log.syslog.severity.code", "syslog.severity.code", "syslog.priority", reads="syslog"),
@@ -58,7 +62,8 @@ GENERAL = Format(
                 "logline", "message_text", "displaymessage", "elasticsearch.slowlog.message"),
         *places("log.message", "event.message", reads="within"),
         *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error", "err",
-                "exception_message", "eventname", "event_name", "event.name", reads="string"),
+                "exception_message", "eventname", "event_name", "event.name", "summary", "detail", "details",
+                "reason", "payload", "data", "log.original", reads="string"),
     ),
     service=(
         *places("service", "service.name", "service.servicename", "servicename", "dd.service", "app",
@@ -69,7 +74,8 @@ GENERAL = Format(
                 "tags.service", "servicecontext.service", "component_name", "fields.service", "fields.service.name",
                 "attributes.service.name", "progname", "syslog.identifier",
                 "syslog.appname", "log.syslog.appname", "appliname", "microservice", "otelservicename",
-                "properties.application", "properties.applicationname", "properties.service", "properties.servicename",
+                "svc", "properties.application", "properties.applicationname", "properties.service",
+                "properties.servicename",
                 "metadata.service", "meta.service", "fields.app", "fields.application", "labels.service_name",
                 "label.com.docker.compose.service", "container.labels.com_docker_compose_service", "faas.name",
                 "fly.app.name", "event.service",
@@ -91,7 +97,7 @@ GENERAL = Format(
         *places("host", "kubernetes.host", "kubernetes.node.name", "kubernetes.node_name", "kubernetes.pod_node_name",
                 "k8s.node.name", "resource.k8s.node.name", "host.name", "hostname", "host.hostname",
                 "resource.host.name", "node", "node_name", "machinename", "machine_name", "properties.machinename",
-                "machine", "source_host", "fields.machinename",
+                "machine", "source_host", "fields.machinename", "extra.hostname",
                 "logsource", "computer", "computer_name", "winlog.computer_name", "agent.hostname", "beat.hostname",
                 "server_name", "host_name", "syslog.hostname", "log.syslog.hostname", "resource.labels.node_name",
                 "labels.host", "tags.host", "resource.attributes.host.name", "node.name"),
@@ -426,6 +432,7 @@ FORMATS = (
         stack_trace=places("x"),
         trace_id=places("tr", reads="id"),
         span_id=places("sp", reads="id"),
+        service=places("ra.service.name"),
         default_level="Information",
         example='{"@t":"2026-11-23T10:00:00.1234560Z","@mt":"card {Id} refused","Id":7,"@l":"Error",'
                 '"@x":"System.InvalidOperationException: queue closed\\n   at Shop.Queue.Push(Item i)",'
