@@ -214,10 +214,8 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
         elif isinstance(value, dict | list):
             if plan.strict or (isinstance(value, list) and not plan.otel):
                 wrong = wrong or wrong_type(key, value)
-            elif value or plan.otel:
-                structured = structured or candidate
             else:
-                message = ""
+                structured = structured or candidate
         else:
             if not stays:
                 del objects[holder][key]

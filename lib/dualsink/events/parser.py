@@ -361,7 +361,7 @@ def _event(draft: Draft, key: bytes | None, near: int) -> Event:
     if 0 <= near < moment[0] - DAY:
         raise Refused(Reason.TIMESTAMP_IN_FUTURE, "timestamp is more than one day ahead of the Kafka timestamp")
     if not message:
-        message = _first_line(draft.stack_trace if message == "" else None)
+        message = _title(draft.stack_trace if message == "" else None)
     level = draft.level or level_in_text(message)
     if level is None:
         name = "UNKNOWN"
@@ -385,12 +385,13 @@ def _event(draft: Draft, key: bytes | None, near: int) -> Event:
     ))  # fmt: skip
 
 
-def _first_line(stack_trace: str | None) -> str:
-    """Return the first line of a stack trace, as message.
+def _title(stack_trace: str | None) -> str:
+    """Return what a stack trace says of its exception.
 
-    Raises Refused (missing_message) without one.
+    Its first line, of Python's the last. Raises Refused (missing_message) without one.
     """
-    line = (stack_trace or "").strip().split("\n", 1)[0]
+    lines = (stack_trace or "").strip().split("\n")
+    line = lines[-1 if lines[0].startswith("Traceback (") else 0]
     if not line:
         raise Refused(Reason.MISSING_MESSAGE, "no message under any known name, or an empty one")
     return line
