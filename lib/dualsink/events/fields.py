@@ -152,6 +152,10 @@ def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
     return False
 
 
+_SAYS_LEVEL = re.compile(r"(?i)le?ve?l|sever")
+"""A name that says level; under another, such as `priority`, a word that is no level is something else."""
+
+
 def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None:
     """Take the first level that is recognised, else the first that is there."""
     first = None
@@ -172,7 +176,7 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
                 del objects[holder][key]
                 return
         if first is None and scale != "word" and not (scale == "otel" and level == _ABSENT and value in (0, "0")):
-            first = (holder, key, value, scale)
+            first = (holder, key, value, scale) if plan.formats or _SAYS_LEVEL.search(key) else None
     if first is not None:
         holder, key, value, scale = first
         draft.level, draft.level_key, draft.level_value = checked_level(value, scale), key, value
