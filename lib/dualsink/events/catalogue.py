@@ -1046,11 +1046,23 @@ FORMATS = (
         '"rt":"1795428000123"}',
     ),
     Format(
+        name="Log Event Extended Format (LEEF), a line",
+        specification="https://www.ibm.com/docs/en/dsm?topic=leef-overview",
+        marks=("leefVersion", "deviceVendor", "deviceProduct"),
+        time=places("devTime", "time"),
+        level=places("sev", reads="cef"),
+        message=places("msg", "message", "cat", "deviceEventId"),
+        service=places("deviceProduct"),
+        host=places("identHostName", "devName", "host"),
+        example='{"leefVersion":"2.0","deviceVendor":"Lancope","deviceProduct":"StealthWatch","deviceVersion":"1.0",'
+        '"deviceEventId":"41","sev":"9","devTime":"1795428000123","cat":"worm"}',
+    ),
+    Format(
         name="AWS VPC flow log",
         specification="https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html",
-        marks=("srcaddr", "dstaddr", "action", "start", "!message", "!msg"),
+        marks=("srcaddr", "dstaddr", "action|log-status|log_status", "start", "!message", "!msg"),
         time=places("start", "end", reads="s"),
-        message=places("action", stays=True),
+        message=places("action", "log-status", stays=True),
         default_level="INFO",
         example='{"interface-id":"eni-1","srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","start":1795428000,'
                 '"end":1795428060,"action":"ACCEPT","log-status":"OK"}',

@@ -50,11 +50,23 @@ class Draft:
 def keep(extra: dict[str, Any], name: str, value: Any) -> None:
     """Add to the attributes without overwriting.
 
-    A name that is taken gets underscores in front.
+    A name that is taken gets underscores in front, and a number behind if that many are taken too.
     """
-    while name in extra:
+    extra[_free(extra, name) if name in extra else name] = value
+
+
+def _free(extra: dict[str, Any], name: str) -> str:
+    for _ in range(_UNDERSCORES):
         name = "_" + name
-    extra[name] = value
+        if name not in extra:
+            return name
+    number = len(extra)  # one key thousands of times must not cost its square
+    while f"{name}{number}" in extra:
+        number += 1
+    return f"{name}{number}"
+
+
+_UNDERSCORES = 8
 
 
 def merge(inner: Draft, outer: Draft) -> Draft:

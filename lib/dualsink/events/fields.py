@@ -1,7 +1,6 @@
 """Fields: what a record says, taken out of it by its plan."""
 
 import re
-from contextlib import suppress
 from typing import Any
 
 from dualsink.events.draft import Draft
@@ -140,15 +139,18 @@ _HALVES = ("date", "time")
 
 
 def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
-    """Take a time of day with the date beside it, as W3C's extended log format has them; whether that is a time."""
+    """Take a time of day with the date beside it, as W3C's extended log format has them; whether there are both."""
     keys = {fold(key): key for key in record}
     day, clock = (record.get(keys.get(name, "")) for name in _HALVES)
     if isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock):
-        text = f"{day} {clock}"
-        with suppress(Refused):
-            draft.moment, draft.time_key, draft.time_value, draft.likely = parse_time(text), keys["time"], text, True
+        text = draft.time_value = f"{day} {clock}"
+        draft.time_key = keys["time"]
+        try:
+            draft.moment, draft.likely = parse_time(text), True
             del record[keys["date"]], record[keys["time"]]
-            return True
+        except Refused as error:  # the digits of a clock are no seconds since 1970
+            draft.error = error
+        return True
     return False
 
 

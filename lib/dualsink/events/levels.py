@@ -13,7 +13,7 @@ from dualsink.events.strict_json import Number
 # Spellings that say no more than the canonical name: the original is not retained.
 _PLAIN = {
     "TRACE": "TRACE", "TRC": "TRACE", "TRCE": "TRACE", "T": "TRACE", "DEBUG": "DEBUG", "DBG": "DEBUG", "DEBG": "DEBUG",
-    "DBUG": "DEBUG", "FAIL": "ERROR",
+    "DBUG": "DEBUG", "FAIL": "ERROR", "EROR": "ERROR",
     "D": "DEBUG", "INFO": "INFO", "INF": "INFO", "I": "INFO", "INFORMATION": "INFO", "INFORMATIONAL": "INFO",
     "WARN": "WARN", "WRN": "WARN", "W": "WARN", "WARNING": "WARN", "ERROR": "ERROR", "ERR": "ERROR", "ERRO": "ERROR",
     "E": "ERROR", "EROR": "ERROR", "FATAL": "FATAL", "F": "FATAL", "FTL": "FATAL", "UNKNOWN": "UNKNOWN",

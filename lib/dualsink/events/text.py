@@ -7,25 +7,22 @@ import re
 from typing import Any
 
 from dualsink.events.draft import Draft
+from dualsink.events.heads import LEAD, MOMENT, WORDS
 from dualsink.events.levels import Level, read_level
 from dualsink.events.model import Reason, Refused
 from dualsink.events.timestamps import parse_time
 
-_WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|FATAL|CRITICAL|SEVERE|PANIC"
 _STAMP = re.compile(
     r"\[?((?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)\]?[ \t]+(?:- )?", re.ASCII
 )
-_TIME = re.compile(
-    r"\[?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{4})[ T]"
-    r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?\]?[ \t]*",
-    re.ASCII,
-)
+_TIME = re.compile(rf"{LEAD}[\[(<\"]?(?:{MOMENT})[\])>\"]?[ \t,;|:]*", re.ASCII)
 _RUNTIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) [FP] ", re.ASCII
 )
 _STAMP_FIRST = frozenset("[0123456789")
+_TIME_FIRST = _STAMP_FIRST | frozenset('(<"#JFMASONDTW')
 _THREAD = re.compile(r"\[([^\]\n]*)\][ \t]+")
-_LEVEL = re.compile(rf"\[?({_WORDS})\]?(?=[ \t:])[ \t]*")
+_LEVEL = re.compile(rf"\[?({WORDS})\]?(?=[ \t:])[ \t]*")
 _CORRELATION = re.compile(r"\[([^,\]\n]*,([0-9a-f]{8,64})?[,-]([0-9a-f]{8,64})?(?:,\w*)?)\][ \t]+", re.ASCII)
 _PROCESS = re.compile(r"(\d+)[ \t]+---[ \t]+", re.ASCII)
 _APPLICATION = re.compile(r"\[([\w.-]+)\][ \t]+(?=\[(?![0-9a-f]{16,32}-[0-9a-f]{16}\]|[ -]*\]))", re.ASCII)
@@ -33,27 +30,33 @@ _IDS = re.compile(r"\[(?:([0-9a-f]{16,32})-([0-9a-f]{16})|[ -]*)\][ \t]+", re.AS
 _LOGGER = re.compile(r"([^\s\[(]\S*)[ \t]+[-:][ \t]+")
 _LINE_LOGGER = re.compile(r"(\S+#\d+):?[ \t]+", re.ASCII)
 _DASH = re.compile(r"[-:][ \t]+")
-_PYTHON = re.compile(rf"(\S+)[ \t]+-[ \t]+({_WORDS})[ \t]+-[ \t]+")
+_PYTHON = re.compile(rf"(\S+)[ \t]+-[ \t]+({WORDS})[ \t]+-[ \t]+")
 _COLOUR = re.compile(r"(?:\x1b\[[\d;]*m)+")
 _LEADING = re.compile(
-    rf"({_WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({_WORDS}))[\])>]|(?i:({_WORDS})):|([IWEF])\d{{4}} \d\d:\d\d:\d\d",
+    rf"({WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({WORDS}))[\])>]|(?i:({WORDS})):|([IWEF])\d{{4}} \d\d:\d\d:\d\d",
     re.ASCII,
 )
-_LEADING_FIRST = frozenset("[<(\x1b") | {letter for word in _WORDS.split("|") for letter in (word[0], word[0].lower())}
-_BEHIND = re.compile(  # a time, perhaps a process, user, file, request or bar, then the level
-    r"(?:UTC[ \t]+)?(?:\[\d[^\]\n]*\]:?[ \t]+|\d+[ \t]+)?"
-    r"(?:[^\s@\[\]]+@[^\s@\[\]]+[ \t]+|\{[^}\n]*\}[ \t]+|[0-9a-f]{8}-[0-9a-f-]{27}[ \t]+|\|[ \t]+)?"
-    rf"(?:\[(?i:({_WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT))[ \t]*\]"
-    rf"|(?:[a-z]+\.)?({_WORDS}|LOG):|([FEWID])[ \t]+[A-Z]{{3,}}[ \t]+\["
-    rf"|({_WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|]))",
+_LEADING_FIRST = frozenset("[<(\x1b") | {letter for word in WORDS.split("|") for letter in (word[0], word[0].lower())}
+_BETWEEN = (  # brackets, numbers, bars, requests, users, files between a time and a level
+    r"(?:\[[^\]\n]{0,100}\][:,]?|\{[^}\n]{0,100}\}|\d{1,10}:?(?=[ \t])|[|-](?=[ \t])"
+    r"|[^\s@\[\]]{1,100}@[^\s@\[\]]{1,100}(?=[ \t])|[0-9a-f]{8}-[0-9a-f-]{27}"
+    r"|[\w.-]{1,60}(?:[ \t]+\[\d{1,10}\])?:(?=[ \t])|[^\s\[]{0,200}\[\d{1,10}\]:)[ \t]*"
+)
+_BEHIND = re.compile(
+    rf"(?:{_BETWEEN}){{0,4}}?"
+    rf"(?:[\[<(](?i:({WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT|NOTE|INFORMATION))[ \t]*[\])>]"
+    rf"|(?:[a-z]+\.)?({WORDS}|LOG):|(?i:({WORDS})):[ \t]|(fail|dbug|trce|crit): "
+    rf"|(?i:({WORDS}))(?= {{2}}|\t)|##\[(error|warning|debug)\]|PHP (Fatal|Warning|Notice)\b"
+    r"|([FEWID])[ \t]+[A-Z]{3,}[ \t]+\[|([CEWNID]) \| |\d+[ \t]+\d+[ \t]+([VDIWEF]) \S"  # MongoDB, etcd, Android
+    rf"|({WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|,]))",
     re.ASCII,
 )
 _HEAD = re.compile(
     r"(trce|dbug|info|warn|fail|crit): [^\s\[]+\[\d+\]"  # .NET's simple console
     r"|\[\d\d:\d\d:\d\d (VRB|DBG|INF|WRN|ERR|FTL)\]"  # Serilog's console
     r"|[DIWEFA], \[[^\]\n]{10,60}\] +(DEBUG|INFO|WARN|ERROR|FATAL) -- "  # Ruby's Logger
-    rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({_WORDS})/"  # Celery
-    rf"|\[Nest\] \d{{1,9}} {{1,4}}- .{{10,40}}? {{1,8}}({_WORDS}|LOG|VERBOSE) {{1,4}}\[",  # NestJS
+    rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({WORDS})/"  # Celery
+    rf"|\[Nest\] \d{{1,9}} {{1,4}}- .{{10,40}}? {{1,8}}({WORDS}|LOG|VERBOSE) {{1,4}}\[",  # NestJS
     re.ASCII,
 )
 _LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?([A-Za-z]+)")
@@ -116,7 +119,7 @@ def _take_header(text: str, draft: Draft) -> str:
     Time, level, thread, process and logger; the whole line if it has none.
     """
     stamp = _STAMP.match(text)
-    if stamp is None:
+    if stamp is None or (text[0] == "[" and "]" not in stamp[0]):
         return text
     python = _PYTHON.match(text, stamp.end())
     parts = _python_parts(python) if python else _logback_parts(text, stamp.end())
@@ -197,7 +200,7 @@ def level_in_text(text: str) -> Level | None:
     """
     if "\x1b[" in text[:200]:
         text = _COLOUR.sub("", text)
-    stamp = _TIME.match(text) if text[:1] in _STAMP_FIRST else None
+    stamp = _TIME.match(text) if text[:1] in _TIME_FIRST else None
     found = (
         (text[:1] in _LEADING_FIRST and _LEADING.match(text))
         or _HEAD.match(text)

@@ -34,10 +34,10 @@ def parse_time(value: Any, unit: str = "") -> Moment:
     """The moment of a text, of an epoch number (or its digits in a text), or of an object with a known meaning.
 
     Texts: RFC 3339 (`T` or space, `.` or `,` before up to nine digits, any offset), ISO 8601 basic, RFC 1123 and 2822,
-    `ctime` and `date`, Apache's, Go's, `ISODate(…)`, an offset or an IANA zone behind. No zone means UTC, a leap second
-    is the next one. Numbers below 10^11 are seconds (to the year 5138), below 10^14 milliseconds (from March 1973),
-    below 10^17 microseconds, above nanoseconds, unless `unit` (s, ms, us, ns) is given. What is finer than a
-    microsecond is cut off, not rounded. Objects: `{"$date": …}`, seconds with nanoseconds, a list of date fields.
+    `ctime` and `date`, Apache's, Go's, `ISODate(…)`, an offset or an IANA zone behind, AM or PM. No zone means UTC, a
+    leap second is the next one. Numbers below 10^11 are seconds (to the year 5138), below 10^14 milliseconds (from
+    March 1973), below 10^17 microseconds, above nanoseconds, unless `unit` (s, ms, us, ns) is given. What is finer than
+    a microsecond is cut off, not rounded. Objects: `{"$date": …}`, seconds with nanoseconds, a list of date fields.
     Raises Refused (wrong_type, invalid_timestamp, timestamp_out_of_range).
     """
     kind = type(value)
@@ -220,7 +220,10 @@ def epoch_unit(number: Fraction | Decimal | int) -> str:
     return "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"
 
 
-_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+_CLOCK = (
+    r"(?P<hour>\d\d|\d(?=:.{5}[ \u202f][AP]M)):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?:[ \u202f](?P<half>[AP]M))?"
+)
 _ZONE = r"(?: ?(?P<utc>[Zz]|UTC|GMT)|(?: ?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?))"
 _WORDS = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -230,7 +233,7 @@ _FORMS = tuple(
         # RFC 3339 and its relatives; Go writes the zone twice, java.time adds its name in brackets
         rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]{_CLOCK}"
         rf"{_ZONE}?(?P<again> (?:UTC|GMT|[+-]\d{{4}}|[A-Z]{{3,4}})(?: m=[+-][\d.]+)?|\[[A-Za-z_/+-]+\d*\])?",
-        rf"(?P<year>\d{{4}})/(?P<month>\d\d)/(?P<day>\d\d)[ T]{_CLOCK}{_ZONE}?",  # Go's log, nginx
+        rf"(?P<year>\d{{4}})[/.](?P<month>\d\d)[/.](?P<day>\d\d)[ T]{_CLOCK}{_ZONE}?",  # Go's log, nginx, ClickHouse
         # ISO 8601 basic
         rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[T ](?P<hour>\d\d)(?P<minute>\d\d)"
         rf"(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{{1,9}}))?)?{_ZONE}?",
@@ -239,7 +242,7 @@ _FORMS = tuple(
         rf"(?:{_DAYS} )?{_WORDS} {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE}? (?P<year>\d{{4}})",  # ctime, date
         rf"(?:{_DAYS} )?{_WORDS} {{1,2}}(?P<day>\d{{1,2}}) (?P<year>\d{{4}}) {_CLOCK}(?: GMT(?=[+-]))?{_ZONE}?"
         r"(?: \(.{1,60}\))?",
-        rf"{_WORDS} {{1,2}}(?P<day>\d{{1,2}}), (?P<year>\d{{4}})(?: @|,)? {_CLOCK}{_ZONE}?",  # Kibana, java.text
+        rf"{_WORDS} {{1,2}}(?P<day>\d{{1,2}}), (?P<year>\d{{4}})(?: @|,)? {_CLOCK}{_ZONE}?",  # Kibana, java.util
     )
 )
 _MONTHS = {name: i for i, name in enumerate(_WORDS[len("(?P<name>") : -1].split("|"), 1)}
@@ -271,12 +274,14 @@ def _dated(parts: Mapping[str, Any]) -> Moment:
     if seconds > 60 or minutes > 59 or hours > 23 or (again and not zoned):
         if again and again[0] == "[":  # local time in a named zone
             return _in_zone(_without_zone(parts), again[1:-1])
+        if again and not zoned:
+            raise Refused(Reason.INVALID_TIMESTAMP, "timestamp names a zone by letters that several zones have")
         raise _not_there()
     offset = timedelta(hours=hours, minutes=minutes) * (-1 if parts.get("sign") == "-" else 1)
     month = parts.get("month") or _MONTHS[parts["name"]]
     try:
         start = datetime(
-            int(parts["year"]), int(month), int(parts["day"]), int(parts["hour"]), int(parts["minute"]),
+            int(parts["year"]), int(month), int(parts["day"]), _hour(parts), int(parts["minute"]),
             min(seconds, 59), tzinfo=timezone(offset),
         )  # fmt: skip
     except ValueError:
@@ -285,9 +290,17 @@ def _dated(parts: Mapping[str, Any]) -> Moment:
     return Moment(micros, digits[6:] == "000" and not offset and seconds < 60 and not again, zoned)
 
 
+def _hour(parts: Mapping[str, str | None]) -> int:
+    """The hour of a day; of a clock of twelve hours it is one of 1 to 12, else ValueError is raised."""
+    hour, half = int(parts["hour"] or 0), parts.get("half")
+    if half and not 1 <= hour <= 12:
+        raise ValueError("no hour of a clock of twelve")
+    return hour % 12 + (12 if half == "PM" else 0) if half else hour
+
+
 def _without_zone(parts: Mapping[str, str | None]) -> str:
     clock = f"{parts['hour']}:{parts['minute']}:{parts['second'] or '00'}.{parts['fraction'] or '0'}"
-    return f"{parts['year']}-{parts['month']}-{parts['day']}T{clock}"
+    return f"{parts['year']}-{parts['month']}-{parts['day']}T{clock} {parts['half'] or ''}".rstrip()
 
 
 def _in_zone(text: str, zone: str) -> Moment:

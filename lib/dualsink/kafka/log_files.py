@@ -4,43 +4,39 @@ NDJSON, CSV, CRI and lines of text, plain or gzip. What is no record in itself b
 the header's names, a line of text or of a container runtime the object that Fluent Bit would make of it.
 """
 
-import csv
 import gzip
-import io
 import pickle
 import re
-import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+import orjson
 
 from dualsink.errors import InputError
-from dualsink.events.catalogue import GENERAL
 from dualsink.events.draft import keep
-from dualsink.events.formats import fold
 from dualsink.events.levels import normalise_level
-from dualsink.events.model import EPOCH, Refused
+from dualsink.events.model import EPOCH
 from dualsink.events.parser import Event, Parser
-from dualsink.events.strict_json import dump_json, read_json
-from dualsink.events.timestamps import micros_of
-from dualsink.kafka import exported, text_lines
+from dualsink.kafka import exported, tables, text_lines, unreadable
 from dualsink.kafka.producer import Record
 from dualsink.kafka.shifting import Shift
 
 _BANNER = 10  # lines at a file's head among which the first JSON object is looked for
-_ARRAY = re.compile(rb"\[\s*(?:$|[{\[\]\"]|\d+\s*[,\]])")
 _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP]) ?")
 _CONSUMED = re.compile(rb"(?:(?:CreateTime|LogAppendTime|NoTimestamp|Partition|Offset):\S*\t)+[^{]*(?=\{)")
 _NO_LIMIT = -1  # a Kafka timestamp that no event is ahead of
 _TOGETHER = 100  # records that wait in one piece
 _SAMPLE = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_BLANK_LINES = re.compile(rb"\A(?:[ \t]*[\r\n]+)+")
 _LONGEST_TRACE = 1000  # lines after the one with the time
 
 
@@ -83,13 +79,6 @@ def _record(value: bytes, parser: Parser, limit: int = _NO_LIMIT) -> Record:
 
 # -- which kind of file ----------------------------------------------------------------------------
 
-_MAGIC = {
-    b"PK\x03\x04": "a zip archive", b"\x28\xb5\x2f\xfd": "compressed with zstd", b"PAR1": "a Parquet file",
-    b"BZh": "compressed with bzip2", b"\xfd7zXZ": "compressed with xz", b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text", b"\x7fELF": "a program", b"\x89PNG": "a picture", b"%PDF": "a PDF document",
-}  # fmt: skip
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-
 
 def _reader(path: Path) -> Callable[[Path], Iterator[bytes]]:
     """Choose the function that reads this file's records.
@@ -105,8 +94,8 @@ def _reader(path: Path) -> Callable[[Path], Iterator[bytes]]:
             sample += file.readline()
     if blank:
         raise InputError(f"Cannot read {path}: the file is empty.")
-    _refuse_binary(path, sample)
-    lines = sample.removeprefix(_BOM).lstrip().splitlines()
+    unreadable.refuse_binary(path, sample)
+    lines = _BLANK_LINES.sub(b"", sample.removeprefix(_BOM)).splitlines()
     return _reader_of_lines(path, lines, {suffix.lower() for suffix in path.suffixes})
 
 
@@ -114,29 +103,57 @@ def _reader_of_lines(path: Path, lines: list[bytes], suffixes: set[str]) -> Call
     first = lines[0].strip()
     if first.startswith(b"{") and exported.is_export_line(first):
         return _exported_values
-    if suffixes & {".ndjson", ".jsonl"}:
+    named_json = bool(suffixes & {".ndjson", ".jsonl"})
+    if not named_json and (reader := _text_reader(text_lines.plain(lines[0]))):
+        return reader
+    unreadable.refuse_split_json(path, first, suffixes)
+    if named_json or first.startswith(b"{"):
         return _ndjson_values
-    if first == b"{" or (_ARRAY.match(first) and ".csv" not in suffixes):
-        raise InputError(f"Cannot read {path}: one JSON object a line is expected; convert it with `jq -c`.")
-    if first.startswith(b"{"):
-        return _ndjson_values
+    if tables.is_known_header(first):
+        return _known_csv(path, first.decode("utf-8", "replace"))
+    if prefix := _prefix_of(lines[:_BANNER]):
+        return partial(_prefixed_values, prefix)
+    if suffixes & {".csv", ".tsv"} or (tables.is_table(lines) and not unreadable.told(lines[:_BANNER])):
+        return _csv_behind(path, lines)
+    return _reader_behind(path, lines)
+
+
+def _text_reader(first: bytes) -> Callable[[Path], Iterator[bytes]] | None:
+    """Return the reader that a first line of text names.
+
+    None if it names none.
+    """
     for mark, reader in _READERS.items():
         if mark.match(first):
             return reader
-    if text_lines.START.match(first) and text_lines.fields_of(first):
+    if text_lines.is_event(first):
         return _text_values
-    if _is_known_header(first):
-        return _known_csv(path, first.decode("utf-8", "replace"))
-    if _is_compose(lines[:_BANNER]):
-        return _compose_values
-    if any(line.startswith(b"{") for line in lines[1:_BANNER]):
-        return _ndjson_values  # behind a banner, which is sent too and refused
-    if any(mark in first for mark in _DELIMITERS.encode()):
-        return _known_csv(path, first.decode("utf-8", "replace"))
-    raise InputError(
-        f"Cannot read {path}: neither NDJSON (lines of JSON objects), CSV with a header, nor lines that begin with "
-        "a date and time."
-    )
+    return _logfmt_values if _LOGFMT.match(first) else None
+
+
+def _reader_behind(path: Path, lines: list[bytes]) -> Callable[[Path], Iterator[bytes]]:
+    """Choose the reader by a line behind the first.
+
+    What is before it, a banner, is sent too and refused. Raises InputError if none does.
+    """
+    for line in map(text_lines.plain, lines[1:]):
+        if line.startswith(b"{") and line.rstrip().endswith(b"}"):
+            return _ndjson_values
+        if reader := _text_reader(line):
+            return reader
+    raise unreadable.unknown(path, lines[:_BANNER])
+
+
+def _csv_behind(path: Path, lines: list[bytes]) -> Callable[[Path], Iterator[bytes]]:
+    """Choose the reader of CSV whose header comes late.
+
+    Behind comments, `sep=;` or a title, which are sent too and refused. Raises InputError without a known header.
+    """
+    for number, line in enumerate(lines[:_BANNER]):
+        names = tables.columns_of(line.decode("utf-8", "replace"))
+        if len(names) > 1 and tables.has_known_name(names, tables.KNOWN_TIMES):
+            return partial(_csv_values, banner=number)
+    return _known_csv(path, lines[0].strip().decode("utf-8", "replace"))
 
 
 def _known_csv(path: Path, first: str) -> Callable[[Path], Iterator[bytes]]:
@@ -144,38 +161,13 @@ def _known_csv(path: Path, first: str) -> Callable[[Path], Iterator[bytes]]:
 
     Raises InputError if its first line is no header.
     """
-    names = _columns_of(first)
-    if not _has_known_name(names):
+    names = tables.columns_of(first)
+    if not tables.has_known_name(names):
         raise InputError(
-            f"Cannot read {path}: its first line is no CSV header, none of its {len(names)} columns has a known name "
-            "for a time or a message. Put a header such as `timestamp,level,message` before it."
+            f"Cannot read {path}: its first line is no CSV header, no column (between `,` `;` `|` or tabs) has a known "
+            "name for a time or a message. Put a header such as `timestamp,level,message` before it."
         )
     return _exported_rows if exported.is_export(names) else _csv_values
-
-
-def _columns_of(line: str) -> list[str]:
-    return next(csv.reader([line], delimiter=_delimiter(line)), [])
-
-
-def _has_known_name(names: Iterable[str]) -> bool:
-    return any(fold(name.strip()) in _KNOWN_COLUMNS for name in names)
-
-
-def _is_known_header(line: bytes) -> bool:
-    names = _columns_of(line.decode("utf-8", "replace"))
-    return len(names) > 1 and _has_known_name(names)
-
-
-def _delimiter(line: str) -> str:
-    return max(_DELIMITERS, key=line.count)
-
-
-def _refuse_binary(path: Path, sample: bytes) -> None:
-    kind = next((kind for magic, kind in _MAGIC.items() if sample.startswith(magic)), None)
-    if kind is None and len(_BINARY.findall(sample)) > len(sample) // 10:
-        kind = "binary"
-    if kind:
-        raise InputError(f"Cannot read {path}: it is {kind}; NDJSON or CSV in UTF-8 is expected, plain or gzip.")
 
 
 @contextmanager
@@ -184,6 +176,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
     Every failure to read becomes an InputError.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"Cannot read {path}: it is read twice, so it must be a regular file; save it to one.")
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
@@ -220,6 +214,19 @@ def _exported_values(path: Path) -> Iterator[bytes]:
 def _exported_rows(path: Path) -> Iterator[bytes]:
     for row in _csv_values(path):
         yield exported.event_of(row, exported.unshielded) or row
+
+
+# -- CSV -------------------------------------------------------------------------------------------
+
+
+def _csv_values(path: Path, banner: int = 0, names: Sequence[str] = ()) -> Iterator[bytes]:
+    with _opened(path) as file:
+        yield from tables.values(path, file, banner, names)
+
+
+def _csvlog_values(path: Path) -> Iterator[bytes]:
+    """Yield rows of PostgreSQL's csvlog."""
+    return _csv_values(path, names=tables.CSVLOG)
 
 
 # -- lines of text ---------------------------------------------------------------------------------
@@ -267,17 +274,34 @@ def _consumed_values(path: Path) -> Iterator[bytes]:
 def _text_values(path: Path) -> Iterator[bytes]:
     """Yield each line that begins with a date and time.
 
-    Together with those after it that do not (a stack trace).
+    Together with those after it that do not (a stack trace); JSON of a logger among them is a record of its own.
     """
     whole: list[bytes] = []
-    for line in _lines(path):
-        if whole and text_lines.START.match(line):
+    for line in map(text_lines.plain, _lines(path)):
+        if whole and (len(whole) > _LONGEST_TRACE or text_lines.START.match(line) or _is_logged(line)):
             yield text_lines.record(whole)
             whole = []
         if line.strip() or whole:
             whole.append(line)
+        if len(whole) == 1 and _is_logged(line):
+            yield line
+            whole = []
     if whole:
         yield text_lines.record(whole)
+
+
+def _is_logged(line: bytes) -> bool:
+    """Return whether a line is JSON of a logger.
+
+    An object with time and level.
+    """
+    if not line.startswith(b"{") or not line.endswith(b"}"):
+        return False
+    try:
+        names = orjson.loads(line).keys()
+    except (orjson.JSONDecodeError, AttributeError):
+        return False
+    return tables.has_known_name(names, tables.KNOWN_TIMES) and tables.has_known_name(names, tables.KNOWN_LEVELS)
 
 
 def _log_record(parts: list[bytes], **fields: bytes) -> bytes:
@@ -285,6 +309,9 @@ def _log_record(parts: list[bytes], **fields: bytes) -> bytes:
     return text_lines.json_bytes({"log": b"".join(parts).decode("utf-8", "surrogateescape")} | decoded)
 
 
+_LOGFMT = re.compile(
+    rb"(?=[\w.@/-]{1,100}=\S)(?=(?:.*\s)?(?:ts|time|t|timestamp|date|level|lvl)=\S).*\S \w[\w.@/-]*=\S"
+)
 _PAIR = re.compile(rb'([\w.@/-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))(?:\s+|$)')
 _ESCAPED = re.compile(rb'\\(["\\nrt])')
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -327,29 +354,31 @@ def _extended_values(path: Path) -> Iterator[bytes]:
             yield text_lines.json_bytes(text_lines.cells(cells, columns)) if columns else line
 
 
-def _compose_values(path: Path) -> Iterator[bytes]:
-    """Yield lines of `docker compose logs`, with their service.
+def _prefixed_values(prefix: re.Pattern[bytes], path: Path) -> Iterator[bytes]:
+    """Yield lines behind the name of their container.
 
-    Lines of a container after one that begins with a time, and without one, belong to it.
+    Of `docker compose logs`, `docker service logs`, `kubectl logs --prefix`. Lines of a container after one that begins
+    with a time, and without one, belong to it.
     https://docs.docker.com/reference/cli/docker/compose/logs/
+    https://kubernetes.io/docs/reference/kubectl/generated/kubectl_logs/
     """
     waiting: dict[bytes, list[bytes]] = {}  # by container, whose lines alternate
-    for line in _lines(path):
-        found = _COMPOSE.match(line)
+    for line in map(text_lines.plain, _lines(path)):
+        found = prefix.match(line)
         if found is None:
             if line.strip():
                 yield line
             continue
-        name, rest = found[1], line[found.end() :]
+        name, rest = found[0], line[found.end() :]
         whole = waiting.setdefault(name, [])
         if whole and not _continues(whole, rest):
-            yield _compose_record(name, whole)
+            yield text_lines.record(whole, **_origin(found))
             whole.clear()
         if rest.strip() or whole:
             whole.append(rest)
     for name, whole in waiting.items():
-        if whole:
-            yield _compose_record(name, whole)
+        if whole and (found := prefix.match(name)):
+            yield text_lines.record(whole, **_origin(found))
 
 
 def _continues(whole: list[bytes], line: bytes) -> bool:
@@ -357,9 +386,22 @@ def _continues(whole: list[bytes], line: bytes) -> bool:
     return bool(begun) and not line.startswith(b"{") and not text_lines.START.match(line)
 
 
-def _compose_record(name: bytes, lines: list[bytes]) -> bytes:
-    container = name.decode("utf-8", "surrogateescape")
-    return text_lines.record(lines, container_name=container, service=_REPLICA.sub("", container))
+def _origin(found: re.Match[bytes]) -> dict[str, str]:
+    """Return what a prefix says of its line.
+
+    The container, and its service, pod or host.
+    """
+    named = {name: part.decode("utf-8", "surrogateescape") for name, part in found.groupdict().items() if part}
+    if "pod_name" not in named:
+        named["service"] = _REPLICA.sub("", named["container_name"])
+    return named
+
+
+def _prefix_of(lines: list[bytes]) -> re.Pattern[bytes] | None:
+    """Return the prefix of lines, None if there is none."""
+    if any(map(_KUBECTL.match, lines)):
+        return _KUBECTL
+    return _COMPOSE if _is_compose(lines) else None
 
 
 def _is_compose(lines: list[bytes]) -> bool:
@@ -368,7 +410,7 @@ def _is_compose(lines: list[bytes]) -> bool:
     Its number tells it from the first cell of a table with bars; so does, where it has none, that no bar follows.
     """
     shown = [line for line in lines if line.strip()]
-    found = [match for match in map(_COMPOSE.match, shown) if match]
+    found = [match for match in map(_COMPOSE.match, map(text_lines.plain, shown)) if match]
     behind = [match.string[match.end() :] for match in found]
     begun = sum(text.startswith(b"{") or bool(text_lines.START.match(text)) for text in behind)
     if 2 * len(found) <= len(shown) or not begun:
@@ -378,128 +420,16 @@ def _is_compose(lines: list[bytes]) -> bool:
     return any(map(_REPLICA.search, names)) or not tabular and 2 * begun > len(found)
 
 
-_COMPOSE = re.compile(rb"([a-z0-9][\w.-]*) +\| ?")
-_REPLICA = re.compile(r"[-_]\d{1,4}$")
+_COMPOSE = re.compile(rb"(?P<container_name>[a-z0-9][\w.-]*)(?:@(?P<host>[\w.-]+))? +\| ?")
+_KUBECTL = re.compile(rb"\[pod/(?P<pod_name>[^/\]\s]+)/(?P<container_name>[^\]\s]+)\] ")
+_REPLICA = re.compile(r"(?:[-_]\d{1,4}|\.\d{1,4}\.\w+)$")
 _READERS = {
     _CRI: _cri_values,
     _CONSUMED: _consumed_values,
+    re.compile(rb'\d{4}-\d\d-\d\d [\d:.]{12} \S{1,40},(?:"[^"]*")?,(?:"[^"]*")?,\d+,"'): _csvlog_values,
     re.compile(rb"#(?:(?:Fields|Software|Version|Date):|(?:fields|separator)\b)"): _extended_values,
-    re.compile(rb"(?:ts|time|t|timestamp|level|lvl)=\S.* \w+=\S"): _logfmt_values,
 }
 """Readers by how a file's first line begins."""
-
-# -- CSV -------------------------------------------------------------------------------------------
-
-_DELIMITERS = ",;\t|"
-_KUBERNETES = {"podname": "pod_name", "container": "container_name", "containername": "container_name", "node": "host"}
-_IDS = {"traceid": "trace_id", "spanid": "span_id"}
-_COLUMN_TIMES = ("timestamp", "timeunixnano", "time")
-_KNOWN_COLUMNS = frozenset(place.path for place in (*GENERAL.time, *GENERAL.message, *GENERAL.level))
-
-
-def _csv_values(path: Path) -> Iterator[bytes]:
-    csv.field_size_limit(sys.maxsize)
-    with _opened(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        first = next((line for line in text if line.strip()), "")
-        rows = csv.reader(_Lines(first, text), delimiter=_delimiter(first))
-        try:
-            columns = _Columns(_unique_names(next(rows)))
-            for row in rows:
-                if row:
-                    yield columns.value(row)
-        except csv.Error as error:
-            raise InputError(f"Cannot read {path}: line {rows.line_num} is no CSV ({error}).") from None
-
-
-class _Lines:
-    """Lines of a text whose first was read before."""
-
-    def __init__(self, first: str, rest: Iterator[str]) -> None:
-        self._first: str | None = first
-        self._rest = rest
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        first, self._first = self._first, None
-        return next(self._rest) if first is None else first
-
-
-def _unique_names(header: list[str]) -> list[str]:
-    """Return column names that differ.
-
-    An empty one is `column_<n>`, one that occurs twice gets its number.
-    """
-    names: list[str] = []
-    for number, name in enumerate(header, 1):
-        name = name.strip() or f"column_{number}"
-        names.append(name if name not in names else f"{name}_{number}")
-    return names
-
-
-class _Columns:
-    """Columns of a CSV file, and what each becomes."""
-
-    def __init__(self, header: list[str]) -> None:
-        folded = {fold(name): name for name in reversed(header)}
-        self._header = header
-        self._log = folded.get("log")
-        self._times = {"timestamp", *(name for name in header if fold(name) in _COLUMN_TIMES)}
-        self._kubernetes = {name: _KUBERNETES[fold(name)] for name in header if fold(name) in _KUBERNETES}
-        self._ids = {name: _IDS[fold(name)] for name in header if fold(name) in _IDS}
-
-    def value(self, row: list[str]) -> bytes:
-        """Return a row as the value of a Kafka record.
-
-        Cells keep their text; cells beyond the header are kept as `_extra_cells`, missing ones are left out. If a
-        column `Log` holds container-runtime JSON, the value is that object with the row's other columns as Fluent Bit
-        names them (`kubernetes.pod_name`, …) and `trace_id`, `span_id`. Bytes that are no UTF-8 stay as they are.
-        """
-        cells: dict[str, Any] = dict(zip(self._header, row, strict=False))
-        if len(row) > len(self._header):
-            keep(cells, "_extra_cells", row[len(self._header) :])
-        return self._contained(cells) or text_lines.json_bytes(cells)
-
-    def _contained(self, cells: dict[str, Any]) -> bytes | None:
-        """Return the object in the column `Log`, None without one.
-
-        With the other columns.
-        """
-        try:
-            record = read_json(cells[self._log].encode()) if self._log in cells else None
-            if not isinstance(record, dict) or not isinstance(record.get("log"), str):
-                return None
-            return self._with_metadata(record, cells)
-        except (Refused, UnicodeEncodeError):  # another kind of text, or no UTF-8: the row goes as it is
-            return None
-
-    def _with_metadata(self, record: dict[str, Any], cells: dict[str, Any]) -> bytes:
-        kubernetes: dict[str, str] = {}
-        described = "kubernetes" in record
-        for name, cell in cells.items():
-            short = self._kubernetes.get(name)
-            if name == self._log or name in self._times:
-                continue
-            if short and not described and short not in kubernetes:
-                kubernetes[short] = cell
-            else:
-                keep(record, self._ids.get(name, name), cell)
-        if kubernetes:
-            record["kubernetes"] = kubernetes
-        self._add_times(record, cells)
-        return dump_json(record)
-
-    def _add_times(self, record: dict[str, Any], cells: dict[str, Any]) -> None:
-        """Add the row's times that differ from the record's own."""
-        own = record.get("time")
-        times = [(name, cell) for name, cell in cells.items() if name in self._times and cell != own]
-        moment = micros_of(own) if times else None
-        for name, cell in times:
-            if moment is None or micros_of(cell) != moment:
-                keep(record, name, cell)
-
 
 # -- moving times ----------------------------------------------------------------------------------
 

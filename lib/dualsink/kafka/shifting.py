@@ -24,6 +24,7 @@ _MORE = ("requestcreationtime", "$date", "$numberlong", "epochsecond", "seconds"
 _CALENDAR = {
     rb"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?": "%Y-%m-%d{}%H:%M:%S",
     rb"\d{4}/\d\d/\d\d[T ]\d\d:\d\d(?::\d\d)?": "%Y/%m/%d{}%H:%M:%S",
+    rb"\d{4}\.\d\d\.\d\d[T ]\d\d:\d\d(?::\d\d)?": "%Y.%m.%d{}%H:%M:%S",
     rb"\d?\d-[A-Z][a-z]{2}-\d{4}[ :]\d\d:\d\d(?::\d\d)?": "%d-%b-%Y{}%H:%M:%S",
     rb"\d?\d [A-Z][a-z]{2} \d{4}[ :]\d\d:\d\d(?::\d\d)?": "%d %b %Y{}%H:%M:%S",
     rb"\d{8}[T ]\d{4}(?:\d\d)?": "%Y%m%d{}%H%M%S",
@@ -31,14 +32,20 @@ _CALENDAR = {
     rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4}": "%a %b %d %H:%M:%S %Y",
     rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d\.\d{6} \d{4}": "%a %b %d %H:%M:%S.%f %Y",
     rb"[A-Z][a-z]{2} [ \d]?\d \d{4} \d\d:\d\d(?::\d\d)?": "%b %d %Y{}%H:%M:%S",
+    rb"[A-Z][a-z]{2} \d?\d, \d{4}(?:,| @)? \d?\d:\d\d(?::\d\d)?": "%b %d, %Y{}%H:%M:%S",
     rb"[A-Z][a-z]{2}, \d?\d [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?": "%a, %d %b %Y{}%H:%M:%S",
 }
 """Forms of times, and how each is read and written; `{}` stands for what separates day and clock."""
-_PARTS = re.compile(rb"(?<=\d)(\D)\d\d:\d\d(:\d\d)?|([T ])\d{4}(\d\d)?$", re.ASCII)
+_PARTS = re.compile(rb"(?<=\d)(\D{1,3})\d\d:\d\d(:\d\d)?|([T ])\d{4}(\d\d)?$", re.ASCII)
 """What separates day and clock, and the seconds."""
+_HALF = rb"(?: |\xe2\x80\xaf)[AP]M"
+_TWELVE = re.compile(rb"(\d?\d)(:\d\d(?::\d\d)?)(%b)" % _HALF, re.ASCII)
+"""Time on a clock of twelve hours, with AM or PM."""
 _ONE_DIGIT = re.compile(rb"(?<!\d)\d(?!\d)", re.ASCII)
 _NUMBER = rb"\d{9,19}(?=(?:\.\d{1,19})?\s*[\",}\\])|\d\.\d{1,19}[eE]\+?\d{1,2}"
-_TIME = re.compile(rb'"\s*:\s*(?:\\?"\s*)?\[?(?=[\dA-Z])(?:(%b)|(%b))' % (b"|".join(_CALENDAR), _NUMBER), re.ASCII)
+_TIME = re.compile(
+    rb'"\s*:\s*(?:\\?"\s*)?\[?(?=[\dA-Z])(?:((?:%b)(?:%b)?)|(%b))' % (b"|".join(_CALENDAR), _HALF, _NUMBER), re.ASCII
+)
 """A time behind a name's last quote."""
 _DAY = re.compile(rb'"[@_]?date"\s*:\s*"([\dA-Z][\w/, -]{7,16})"', re.ASCII | re.IGNORECASE)
 _CLOCK = re.compile(
@@ -111,6 +118,8 @@ class Shift:
         return key.isascii() and fold(key.decode().rsplit(".", 1)[-1]) in self._names
 
     def _moved_calendar(self, text: bytes) -> Moved | None:
+        if text.endswith(b"M"):
+            return self._moved_twelve(text)
         form = next((form for pattern, form in _CALENDAR.items() if re.fullmatch(pattern, text, re.ASCII)), None)
         if form is None:
             return None
@@ -124,6 +133,18 @@ class Shift:
         except (ValueError, OverflowError):  # there is no such day
             return None
         return (moment - EPOCH) // timedelta(microseconds=1), f"{moved:{_in_width(form, text)}}".encode()
+
+    def _moved_twelve(self, text: bytes) -> Moved | None:
+        """Shift a time on a clock of twelve hours."""
+        head, hour, rest, half, _ = _TWELVE.split(text)
+        moved = self._moved_calendar(b"%b%02d%b" % (head, int(hour) % 12 + 12 * (half[-2:] == b"PM"), rest))
+        if moved is None:
+            return None
+        micros, whole = moved
+        at = len(whole) - len(rest) - 2
+        later = int(whole[at : at + 2])
+        hour = b"%0*d" % (len(hour), later % 12 or 12)
+        return micros, b"%b%b%b%b%cM" % (whole[:at], hour, whole[at + 2 :], half[:-2], b"AP"[later // 12])
 
     def _moved_number(self, text: bytes) -> Moved:
         number = int(text) if text.isdigit() else Decimal(text.decode())

@@ -13,20 +13,24 @@ from typing import Any, NamedTuple
 import orjson
 
 from dualsink.events.draft import keep
+from dualsink.events.heads import LEAD, MOMENT
 
 Fields = dict[str, Any]
 
 _ERROR_LOG_TIME = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{6})? \d{4}"
 _TOMCAT_TIME = rb"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?"
 
+_ACCESS_TIME = rb"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?"
+_AUDIT = rb"(?:node=\S{1,255} )?type=\w{1,60} msg=audit\("
+
 START = re.compile(
-    rb"(?:<\d{1,3}>\d? ?)?\[?\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d"  # ISO 8601, logback, nginx, RFC 5424
-    rb"|\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"  # Apache's access log
-    rb"|\[%b\] \["  # its error log
-    rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d[. ]"  # Tomcat
-    rb"|(?:https?|h2|grpcs|wss?) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* \S+ \S+:\d+ "  # AWS load balancers
-    rb"|(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S|CEF:\d)"  # syslog without a year, CEF
-    % _ERROR_LOG_TIME
+    rb"%b[\[(<\"]?(%b)"
+    rb"|(?:\S+ ){1,4}\[(%b)\]"  # access logs of Apache, nginx, HAProxy, S3
+    rb"|%b(1\d{9}\.\d{3}):\d"
+    rb"|(?:https?|h2|grpcs|wss?) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) \S+ \S+:\d+ "  # AWS load balancers
+    rb"|2 \d{12} eni-\w+ "  # AWS VPC flow logs
+    rb"|(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S|(?:CEF|LEEF):\d)"  # syslog, CEF, LEEF
+    % (LEAD.encode(), MOMENT.encode(), _ACCESS_TIME, _AUDIT)
 )
 """Beginning of a line that is no continuation of the one before."""
 
@@ -74,11 +78,25 @@ def fields_of(text: bytes) -> Fields | None:
             if form.adds:
                 form.adds(fields, _decoded(text[found.end() :]))
             return fields
-    found = _TIME.search(text)
-    if found is None:
+    found = START.match(text)
+    if found is None or not found.lastindex:
         return None
-    rest = text[found.end() :].lstrip()  # an object: `kubectl logs --timestamps`
-    return {"log": _decoded(rest if rest[:1] == b"{" else text), "time": _decoded(found[found.lastindex or 0])}
+    rest = text[found.end() :].strip()
+    is_object = rest.startswith(b"{") and rest.endswith(b"}")  # `kubectl logs --timestamps`
+    return {"log": _decoded(rest if is_object else text), "time": _decoded(found[found.lastindex])}
+
+
+def is_event(line: bytes) -> bool:
+    """Return whether a line begins as one of a log."""
+    return bool(START.match(line)) and fields_of(line) is not None
+
+
+def plain(line: bytes) -> bytes:
+    """Return a line without the codes of colours."""
+    return _COLOUR.sub(b"", line) if b"\x1b[" in line else line
+
+
+_COLOUR = re.compile(rb"\x1b\[[\d;]*m")
 
 
 def json_bytes(fields: Fields) -> bytes:
@@ -107,12 +125,6 @@ def cells(values: list[str], columns: list[str] | tuple[str, ...]) -> Fields:
 def _decoded(text: bytes) -> str:
     return text.decode("utf-8", "surrogateescape")
 
-
-_TIME = re.compile(
-    rb"\[?(\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d)(?!\d))?)"
-    rb"|\A(%b)"
-    rb"|\A\[(%b)\]" % (_TOMCAT_TIME, _ERROR_LOG_TIME)
-)
 
 # -- AWS load balancers ----------------------------------------------------------------------------
 
@@ -173,12 +185,36 @@ def _add_cef(fields: Fields, text: str) -> None:
         fields.setdefault(key[1], _unescaped(extension[key.end() : after and after.start()].rstrip()))
 
 
+_LEEF_HEADER = ("leefVersion", "deviceVendor", "deviceProduct", "deviceVersion", "deviceEventId")
+_LEEF_SEPARATOR = re.compile(r"(?:0?x([0-9A-Fa-f]{2,4})|([^|]))\|")
+
+
+def _add_leef(fields: Fields, text: str) -> None:
+    """Add what follows `LEEF:` in a line.
+
+    Five fields between bars, in version 2 the separator too, then pairs. Of equal keys the first counts.
+    """
+    *header, extension = (*text.split("|", len(_LEEF_HEADER)), "")[: len(_LEEF_HEADER) + 1]
+    fields |= zip(_LEEF_HEADER, header, strict=False)
+    own = _LEEF_SEPARATOR.match(extension) if header[0].startswith("2") else None
+    separator = (own[2] or chr(int(own[1], 16))) if own else "\t"
+    for pair in extension[own.end() if own else 0 :].split(separator):
+        key, equals, value = pair.strip().partition("=")
+        if equals:
+            fields.setdefault(key, value)
+
+
 # -- all forms -------------------------------------------------------------------------------------
 
 
 def _take_facility(fields: Fields, _: str) -> None:
     """Take the facility out of syslog's priority."""
     fields["priority"] = str(int(fields["priority"]) % 8)
+
+
+def _name_level(fields: Fields, _: str) -> None:
+    """Put Redis's level for its mark."""
+    fields["level"] = {".": "debug", "-": "verbose", "*": "notice", "#": "warning"}[fields["level"]]
 
 
 _SYSLOG_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
@@ -194,6 +230,17 @@ FORMS = (
         ),
         whole="line",
         adds=_add_cef,
+    ),
+    LineForm(
+        "Log Event Extended Format (LEEF), with or without a head of syslog",
+        "https://www.ibm.com/docs/en/dsm?topic=leef-overview",
+        re.compile(
+            rb"(?:<\d{1,3}>)?(?:1 )?(?:(?:(?P<time>%b)|(?P<syslog_time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d))"
+            rb" (?P<host>\S+) (?:[^|]{0,100}? )?)?LEEF:(?=[\d.]{1,3}\|(?:[^|]*\|){4})" % _SYSLOG_TIME,
+            re.DOTALL,
+        ),
+        whole="line",
+        adds=_add_leef,
     ),
     LineForm(
         "Application Load Balancer",
@@ -237,6 +284,60 @@ FORMS = (
         "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats",
         re.compile(rb'(?P<client>\S+) \S+ \S+ \[(?P<time>[^\]]+)\] "(?:[^"\\]|\\.)*" (?P<status>\d{3})', re.DOTALL),
         whole="log",
+    ),
+    LineForm(
+        "java.util.logging",
+        "https://docs.oracle.com/en/java/javase/21/docs/api/java.logging/java/util/logging/SimpleFormatter.html",
+        re.compile(
+            rb"(?P<time>[A-Z][a-z]{2} \d?\d, \d{4},? \d?\d:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M)"
+            rb" (?P<logger>\S{1,400}) (?P<method>\S{1,400})\r?\n(?P<level>[A-Z]+): "
+        ),
+        rest="log",
+    ),
+    LineForm(
+        "Redis",
+        "https://redis.io/docs/latest/operate/oss_and_stack/management/config-file/",
+        re.compile(
+            rb"(?P<pid>\d{1,10}):(?P<role>[XCSM]) (?P<time>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3})"
+            rb" (?P<level>[.*#-]) "
+        ),
+        rest="message",
+        adds=_name_level,
+    ),
+    LineForm(
+        "Linux audit",
+        "https://github.com/linux-audit/audit-documentation/wiki/SPEC-Audit-Event-Enrichment",
+        re.compile(
+            rb"(?:node=(?P<host>\S{1,255}) )?type=(?P<type>\w{1,60})"
+            rb" msg=audit\((?P<time>1\d{9}\.\d{3}):(?P<serial>\d+)\): ?"
+        ),
+        rest="message",
+    ),
+    LineForm(
+        "Heroku",
+        "https://devcenter.heroku.com/articles/logging#log-format",
+        re.compile(rb"(?P<time>%b) (?P<source>app|heroku)\[(?P<dyno>[\w.-]+)\]: " % _SYSLOG_TIME),
+        rest="log",
+    ),
+    LineForm(
+        "Amazon S3 server access log",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html",
+        re.compile(
+            rb"(?P<owner>\S+) (?P<bucket>\S+) \[(?P<time>[^\]]{20,26})\] (?P<client>\S+) (?P<requester>\S+)"
+            rb" (?P<request_id>\S+) (?P<operation>[A-Z]+\.\S+) (?P<key>\S+)"
+            rb' (?:-|"(?:[^"\\]|\\.)*") (?:-|(?P<status>\d{3})) ',
+            re.DOTALL,
+        ),
+        whole="log",
+    ),
+    LineForm(
+        "AWS VPC flow log, version 2",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html",
+        re.compile(
+            rb"(?P<version>2) (?P<account_id>\d{12}) (?P<interface_id>eni-\w+) (?P<srcaddr>\S+) (?P<dstaddr>\S+)"
+            rb" (?P<srcport>\S+) (?P<dstport>\S+) (?P<protocol>\S+) (?P<packets>\S+) (?P<bytes>\S+)"
+            rb" (?P<start>\d{10}) (?P<end>\d{10}) (?:-|(?P<action>\S+)) (?P<log_status>[A-Z]+)\Z"
+        ),
     ),
     LineForm(
         "syslog file, with whole times",

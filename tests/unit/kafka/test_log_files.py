@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -267,6 +268,45 @@ def test_a_row_that_is_no_utf8_reaches_the_quarantine_with_its_bytes(tmp_path):
     assert parse(value, None, KAFKA_TIMESTAMP).reason == "invalid_utf8"
 
 
+def test_an_open_quote_swallows_no_rows(tmp_path):
+    rows = [f'{T},"open', f"{T},a", f'{T},"say \\"hi\\", b"', f'{T},"5" pipe"', f'{T},"c\n\nd"']
+    found = values(write(tmp_path, "a.csv", "\n".join(["timestamp,message", *rows])))
+    assert [json.loads(each)["message"] if each.startswith(b"{") else each.decode() for each in found] == [
+        rows[0], "a", 'say "hi", b', rows[3], "c\n\nd",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("banner", ["# by a tool", "sep=,", "Export, of today\n"])
+def test_a_header_may_come_behind_a_banner(tmp_path, banner):
+    first, second = values(write(tmp_path, "a.csv", f"{banner}\ntimestamp,message\n{T},m\n"))
+    assert (first.decode(), json.loads(second)) == (banner.strip(), {"timestamp": T, "message": "m"})
+
+
+def test_cells_are_free_of_the_spaces_that_pad_them(tmp_path):
+    found = values(write(tmp_path, "a.csv", f'timestamp, level , message\n{T}, INFO , "a, b"\n'))
+    assert json.loads(found[0]) == {"timestamp": T, "level": "INFO", "message": "a, b"}
+
+
+def test_a_comma_in_a_quoted_name_is_no_delimiter(tmp_path):
+    path = write(tmp_path, "a.csv", f'"timestamp";"a,b,c"\n"{T}";"1"\n')
+    assert json.loads(values(path)[0]) == {"timestamp": T, "a,b,c": "1"}
+
+
+def test_digits_of_a_date_in_an_unknown_order_are_no_time(tmp_path):
+    (value,) = values(write(tmp_path, "a.csv", "Date,Time,Content\n081109,203518,paid\n"))
+    assert parse(value, None, KAFKA_TIMESTAMP).reason == "invalid_timestamp"
+
+
+def test_csvlog_of_postgresql_needs_no_header(tmp_path):
+    row = (
+        '2026-11-23 10:00:00.123 UTC,"joe","shop",42,"[local]",65,1,"INSERT",2026-11-23 09:00:00 UTC,3/4,0,ERROR,'
+        '23505,"a, b",,,,,,"INSERT\nx",,,"psql","client backend",,0\n'
+    )
+    first, second = events(write(tmp_path, "pg.csv", row + row))
+    assert first == second and (first.timestamp, first.level, first.message) == (MICROS + 123_000, "ERROR", "a, b")
+    assert json.loads(first.attributes)["statement"] == "INSERT\nx"
+
+
 def test_a_huge_cell_is_read(tmp_path):
     assert len(events(write(tmp_path, "a.csv", f"timestamp,message\n{T},{'x' * 1_000_000}\n"))[0].message) == 1_000_000
 
@@ -302,7 +342,13 @@ def test_refused_records_are_left_alone_and_do_not_count_as_newest(tmp_path):
         (b"\x00\x01\x02\x03" * 100, "binary"), (record().decode().encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04zip", "zip"), (b"PAR1....", "Parquet"),
         (b'[{"a": 1},\n {"a": 2}]', "one JSON object a line"), (b'{\n "a": 1\n}', "one JSON object a line"),
-        (b"just words\nand more\n", "neither"), (gzip.compress(record() * 9)[:-9], "damaged"),
+        (b"just words\nand more\n", "neither"), (b"x" * 200_000, "neither"), (b"timestamp,message\n", "no rows"),
+        (gzip.compress(gzip.compress(b"x")), "gzip within"), (record().decode().encode("utf-16-be"), "UTF-16BE"),
+        (bytes(300) + record(), "binary zeros"), (record() + record(), r"jq -c \.`"), (record() + b",\n", "comma"),
+        (b"[\n", r"jq -c '\.\[\]'"), (b"Nov 23 10:00:03 web sshd[12]: x", "no year"),
+        (b"10:00:00,1 INFO x", "time of day"),
+        (b"[    1.5] usb", "since a start"), (b"26/11/23 10:00:00 INFO x", "order of year"), (b"<Event/>", "XML"),
+        (gzip.compress(record() * 9)[:-9], "damaged"),
     ],
 )  # fmt: skip
 def test_unreadable_files_are_named_with_the_reason(tmp_path, content, reason):
@@ -317,6 +363,17 @@ def test_missing_files_and_folders_are_refused_at_once(tmp_path):
         read(tmp_path / "missing.csv", PARSER)
     with pytest.raises(InputError, match="folder"):
         read(tmp_path, PARSER)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="regular file"):
+        read(tmp_path / "pipe", PARSER)
+
+
+def test_pretty_json_is_refused_whatever_the_name(tmp_path):
+    with pytest.raises(InputError, match="jq"):
+        read(write(tmp_path, "a.ndjson", b'{\n "a": 1\n}'), PARSER)
 
 
 # -- files of text, and of shapes that are no NDJSON

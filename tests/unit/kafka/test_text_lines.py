@@ -224,3 +224,146 @@ def test_a_table_with_bars_is_no_output_of_compose(tmp_path, lines):
 def test_lines_of_loguru_behind_a_container_are_output_of_compose(tmp_path):
     (record,) = written(tmp_path, "web-1  | 2026-11-23 10:00:00.123 | INFO     | app:main:1 - hello")
     assert record["service"] == "web"
+
+
+# -- how lines begin
+
+
+JUL = "Nov 23, 2026 10:00:00 AM shop.Pay charge\nSEVERE: refused"
+S3 = 'a1 shop [23/Nov/2026:10:00:00 +0000] 10.0.0.1 a1 3E REST.GET.OBJECT a.txt "GET /a HTTP/1.1" 404 NoSuchKey 1 - 7 -'
+BEGINNINGS = {
+    "ERROR 2026-11-23 10:00:00,123 [main] shop.Pay - refused": ("ERROR", "unknown", None),
+    "[INFO] 2026-11-23 10:00:00 refused": ("INFO", "unknown", None),
+    "WARN  [main] 2026-11-23 10:00:00,123 Pay.java:7 - refused": ("WARN", "unknown", None),
+    "I, [2026-11-23T10:00:00.123456 #7]  INFO -- : refused": ("INFO", "unknown", None),
+    "\x1b[2m2026-11-23T10:00:00Z\x1b[0m \x1b[31mERROR\x1b[0m refused": ("ERROR", "unknown", "refused"),
+    "2026.11.23 10:00:00.123456 [ 7 ] {} <Warning> Application: x": ("WARN", "unknown", None),
+    "23 Nov 2026 10:00:00,123 ERROR shop.Pay:12 - refused": ("ERROR", "unknown", None),
+    "[23-Nov-2026 10:00:00 UTC] PHP Warning:  refused": ("WARN", "unknown", None),
+    "[23-Nov-2026 11:00:00 Europe/Berlin] PHP Fatal error:  refused": ("FATAL", "unknown", None),
+    "1:M 23 Nov 2026 10:00:00.123 # refused": ("WARN", "unknown", "refused"),
+    "[7] 2026/11/23 10:00:00.123456 [ERR] refused": ("ERROR", "unknown", None),
+    "Mon 2026-11-23 10:00:00 UTC web-1 sshd[7]: refused": ("UNKNOWN", "unknown", None),
+    "[Mon Nov 23 10:00:00 2026] usb 1-1: new device": ("UNKNOWN", "unknown", None),
+    "Nov 23 2026 10:00:00 fw-1 : %ASA-6-302013: Built": ("UNKNOWN", "unknown", None),
+    "20261123T100000.123Z ERROR refused": ("ERROR", "unknown", None),
+    "1795428000.123    157 10.0.0.1 TCP_DENIED/403 1024 GET http://b/": ("UNKNOWN", "unknown", None),
+    "1795428000: Error: refused": ("ERROR", "unknown", None),
+    "####<Nov 23, 2026 10:00:00 AM UTC> <Error> <Server> <refused>": ("ERROR", "unknown", None),
+    "2026-11-23 11:00:00 +01 [7] LOG:  refused": ("INFO", "unknown", None),
+    "2026-11-23 10:00:00 AM ERROR refused": ("ERROR", "unknown", None),
+    "# Time: 2026-11-23T10:00:00.123456Z\n# Query_time: 2.0\nSELECT 1;": ("UNKNOWN", "unknown", None),
+    JUL: ("FATAL", "shop.Pay", "refused"),
+    JUL.replace(" AM", "\u202fAM"): ("FATAL", "shop.Pay", "refused"),
+    S3: ("UNKNOWN", "unknown", None),
+    "shop.example:443 10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 1": ("UNKNOWN", "unknown", None),
+    "10.0.0.1:5000 [23/Nov/2026:10:00:00.123] front back/s1 0/0/1/2/3 503 1": ("UNKNOWN", "unknown", None),
+    "type=SYSCALL msg=audit(1795428000.123:7): arch=c000003e": ("UNKNOWN", "unknown", "arch=c000003e"),
+    "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 42 1795428000 1795428060 REJECT OK": (
+        "INFO", "unknown", "REJECT"),
+    '2026-11-23T10:00:00.123456+00:00 app[web.1]: {"level":"error","msg":"refused"}': ("ERROR", "unknown", "refused"),
+    "LEEF:2.0|Acme|Wall|1|41|^|src=10.0.0.1^sev=9^devTime=1795428000123^msg=a=b": ("FATAL", "Wall", "a=b"),
+    "LEEF:1.0|Acme|Wall|1|41|sev=5\tdevTime=Nov 23 2026 10:00:00\tmsg=refused": ("WARN", "Wall", "refused"),
+    'logger=pay t=2026-11-23T10:00:00.123Z level=eror msg="refused"': ("ERROR", "pay", "refused"),
+    'date=2026-11-23 time=10:00:00 devname="fw1" level="warning" msg="denied"': ("WARN", "unknown", "denied"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BEGINNINGS)
+@pytest.mark.parametrize("moved", [False, True], ids=["as it is", "moved"])
+def test_a_line_is_typed_however_it_begins(tmp_path, line, moved):
+    (tmp_path / "app.log").write_text(f"{line}\n", encoding="utf-8")
+    (record,) = read(tmp_path / "app.log", PARSER, NOW if moved else None)
+    (event,) = PARSER.parse_record(record.value, record.key, -1)
+    level, service, message = BEGINNINGS[line]
+    assert (event.level, event.service) == (level, service) and event.message in (message, event.message)
+    assert message is None or event.message == message
+    if moved:
+        assert -SECOND < event.timestamp - NOW.timestamp() * SECOND <= 0
+    else:
+        assert 0 <= event.timestamp - MICROS < SECOND
+
+
+LEVELS = {
+    "2026-11-23T10:00:00Z info: x": "INFO", "2026-11-23T10:00:00Z\terror\tx": "ERROR",
+    "2026-11-23 10:00:00.1|WARN|a|x": "WARN",
+    "2026-11-23 10:00:00, ERROR, x": "ERROR", "[2026-11-23 10:00:00.123][7][warning][config] x": "WARN",
+    "[2026-11-23T10:00:00.123+0000][0.005s][info][gc] x": "INFO", "2026-11-23 10:00:00.1 I | etcdserver: x": "INFO",
+    "2026-11-23 10:00:00.123  1702  2395 E Window: x": "ERROR", "23-Nov-2026 10:00:00.123 general: error: x": "ERROR",
+    "2026-11-23 10:00:00,1 fail2ban.actions   [7]: NOTICE  [sshd] x": "INFO", "2026-11-23 10:00:00 0 [Note] x": "INFO",
+    "2026-11-23 10:00:00,1 [myid:1] - INFO  [main] - x": "INFO", "2026-11-23T10:00:00Z fail: Shop.Pay[0]": "ERROR",
+    "2026-11-23 10:00:00 UTC:10.0.0.1(5000):a@b:[42]:ERROR:  x": "ERROR", "2026-11-23T10:00:00.1Z ##[error]x": "ERROR",
+    "2016-09-28 04:30:30, Info                  CBS    x": "INFO",
+    "2026-11-23 10:00:00 no error: x": "UNKNOWN", "2026-11-23 10:00:00 Error handling in pay": "UNKNOWN",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LEVELS)
+def test_a_level_is_found_behind_the_time(tmp_path, line):
+    (tmp_path / "app.log").write_text(line)
+    (record,) = read(tmp_path / "app.log", PARSER)
+    assert PARSER.parse(record.value, None, -1).level == LEVELS[line]
+
+
+def test_a_bracket_that_closes_behind_the_level_stays(tmp_path):
+    (tmp_path / "app.log").write_text("[2026-11-23T10:00:00Z WARN  pay] x")
+    (record,) = read(tmp_path / "app.log", PARSER)
+    event = PARSER.parse(record.value, None, -1)
+    assert (event.level, event.message) == ("WARN", "[2026-11-23T10:00:00Z WARN  pay] x")
+
+
+def test_a_zone_that_is_several_is_no_utc(tmp_path):
+    (tmp_path / "app.log").write_text("2026-11-23 10:00:00 CET [7] ERROR:  x\n")
+    (record,) = read(tmp_path / "app.log", PARSER)
+    assert PARSER.parse(record.value, None, -1).reason == "invalid_timestamp"
+
+
+def test_a_banner_hides_no_lines(tmp_path):
+    banner = [" :: Spring Boot ::", *["x"] * 20]
+    first, event = written(tmp_path, *banner, "2026-11-23 10:00:00,123 ERROR refused")
+    assert first == "\n".join(banner) and event["time"] == "2026-11-23 10:00:00,123"
+
+
+def test_json_of_a_logger_among_text_is_a_record_of_its_own(tmp_path):
+    text, logged = (
+        "2026-11-23 10:00:00,123 ERROR answer:",
+        {"time": "2026-11-23T10:00:00Z", "level": "info", "msg": "x"},
+    )
+    found = written(tmp_path, text, '{"paid":false}', json.dumps(logged), "\tat a.B", text)
+    assert found == [
+        {"log": f'{text}\n{{"paid":false}}', "time": "2026-11-23 10:00:00,123"}, logged, "\tat a.B",
+        {"log": text, "time": "2026-11-23 10:00:00,123"},
+    ]  # fmt: skip
+
+
+def test_a_braced_word_behind_a_time_is_no_object(tmp_path):
+    line = "[2026-11-23T10:00:00.123+0000] {task.py:7} INFO - ok"
+    assert written(tmp_path, line)[0]["log"] == line
+
+
+def test_a_trace_of_a_text_is_bounded(tmp_path):
+    assert len(written(tmp_path, "2026-11-23 10:00:00,123 ERROR x", *["\tat a.B"] * 2500)) == 3
+
+
+def test_lines_of_pods_name_their_pod(tmp_path):
+    lines = [
+        "[pod/pay-7d9f8b6c5-x2x9k/app] 2026-11-23T10:00:00Z ERROR refused", "[pod/pay-7d9f8b6c5-x2x9k/app] \tat a.B",
+        '[pod/cart-0/app] {"time":"2026-11-23T10:00:01Z","level":"info","msg":"ok"}',
+    ]  # fmt: skip
+    (tmp_path / "app.log").write_text("\n".join(lines))
+    pay, cart = sorted(
+        (PARSER.parse(r.value, None, -1) for r in read(tmp_path / "app.log", PARSER)), key=lambda e: e[1]
+    )
+    assert (pay.service, pay.level, pay.stack_trace) == ("pay", "ERROR", "\tat a.B")
+    assert (cart.service, cart.message) == ("cart", "ok")
+
+
+def test_tasks_of_a_swarm_name_service_and_node(tmp_path):
+    (record, _) = written(tmp_path, *["shop_web.1.abc123@node-1    | 2026-11-23T10:00:00Z refused"] * 2)
+    assert (record["service"], record["host"]) == ("shop_web", "node-1")
+
+
+def test_a_key_that_occurs_thousands_of_times_costs_no_time(tmp_path):
+    began = time.monotonic()
+    (record,) = written(tmp_path, "ts=2026-11-23T10:00:00Z level=info msg=x" + " a=b" * 20_000)
+    assert len(record) == 20_003 and time.monotonic() - began < 5
