@@ -288,6 +288,7 @@ FORMATS = (
                        "operationname"),
         line=places("resultdescription", "properties.log", "properties"),
         service=places("properties.appname", "properties.containername", "rolename"),
+        stack_trace=places("properties.exceptiondetails", reads="trace"),
         example='{"time":"2026-11-23T10:00:00.123Z","resourceId":"/SUBSCRIPTIONS/S/PAY","category":"AppLogs",'
                 '"operationName":"Charge","level":"Warning","resultDescription":"card refused"}',
     ),
@@ -316,10 +317,10 @@ FORMATS = (
     Format(
         name="Google Cloud LogEntry",
         specification="https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry",
-        marks=("logName|insertId", "textPayload|jsonPayload|protoPayload|httpRequest"),
+        marks=("logName|insertId", "textPayload|jsonPayload|jsonPayload.message|protoPayload|httpRequest"),
         time=places("timestamp", "receivetimestamp"),
         level=places("severity", reads="google"),
-        message=places("textpayload", "protopayload.methodname"),
+        message=places("textpayload", "protopayload.methodname", "jsonpayload.message", "jsonpayload"),
         service=places("protopayload.servicename", "resource.labels.service_name", "resource.labels.function_name",
                        "resource.labels.job_name", "resource.labels.module_id"),
         inner=places("jsonpayload", "protopayload"),
@@ -352,6 +353,8 @@ FORMATS = (
         specification="https://docs.splunk.com/Documentation/Splunk/latest/Data/FormateventsforHTTPEventCollector",
         marks=("event", "sourcetype|source|index", "!message", "!msg", "!text"),
         time=places("time"),
+        level=(*places("fields.otel.log.severity.number", reads="otel"),
+               *places("fields.otel.log.severity.text", "fields.severity_text", "fields.severity")),
         inner=places("event"),
         raw=places("event"),
         message=places("event"),
@@ -789,6 +792,19 @@ FORMATS = (
                 '"source":{"component":"kubelet","host":"node-3"}}',
     ),
     Format(
+        name="Kubernetes events by Eventrouter",
+        specification="https://github.com/vmware-archive/eventrouter",
+        marks=("verb", "event.involvedObject:object"),
+        time=places("event.eventtime", "event.lasttimestamp", "event.firsttimestamp"),
+        level=places("event.type"),
+        message=places("event.message"),
+        service=places("event.source.component"),
+        host=places("event.source.host"),
+        example='{"verb":"ADDED","event":{"involvedObject":{"kind":"Pod","name":"pay-0"},"reason":"BackOff",'
+                '"message":"Back-off restarting","lastTimestamp":"2026-11-23T10:00:00Z","type":"Warning",'
+                '"source":{"component":"kubelet","host":"node-3"}}}',
+    ),
+    Format(
         name="HashiCorp Vault audit",
         specification="https://developer.hashicorp.com/vault/docs/audit",
         marks=("request.operation", "request.path"),
@@ -842,6 +858,16 @@ FORMATS = (
         logger_class=places("subsystem", stays=True),
         example='{"prio":1,"err_code":10910,"SQL_state":"HY000","subsystem":"Server","label":"Error",'
                 '"msg":"Shutdown complete","time":"2026-11-23T10:00:00.123456Z","ts":1795428000123}',
+    ),
+    Format(
+        name="AWS WAF",
+        specification="https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html",
+        marks=("webaclId", "action", "httpRequest:object"),
+        time=places("timestamp", reads="ms"),
+        service=places("httpsourceid", stays=True),
+        default_level="INFO",
+        example='{"timestamp":1795428000123,"formatVersion":1,"webaclId":"a","action":"BLOCK",'
+                '"httpSourceId":"shop-alb","httpRequest":{"clientIp":"10.0.0.1","uri":"/pay","httpMethod":"GET"}}',
     ),
     Format(
         name="AWS CloudTrail, a file of events",
@@ -1085,8 +1111,9 @@ FORMATS = (
         specification="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html",
         marks=("detail-type", "detail:object", "source"),
         time=places("time"),
-        message=(*places("detail.message", "detail.eventname", stays=True), *places("detail-type")),
-        level=places("detail.level", "detail.severity", reads="word"),
+        message=(*places("detail.message", "detail.detailmessage", "detail.title", "detail.eventname", stays=True),
+                 *places("detail-type")),
+        level=(*places("detail.level", reads="word"), *places("detail.severity", reads="finding")),
         service=(*places("detail.eventsource", stays=True), *places("source")),
         default_level="INFO",
         example='{"version":"0","id":"6a7e","detail-type":"ECS Task State Change","source":"aws.ecs",'
@@ -1251,6 +1278,41 @@ FORMATS = (
         host=places("event.computername"),
         example='{"metadata":{"eventType":"DetectionSummaryEvent","eventCreationTime":1795428000123},"event":'
                 '{"ComputerName":"web-1","SeverityName":"High"}}',
+    ),
+    Format(
+        name="CrowdStrike Falcon Data Replicator",
+        specification="https://www.crowdstrike.com/en-us/resources/guides/falcon-data-replicator-fdr-add-on-for-splunk/",
+        marks=("event_simpleName", "aid"),
+        time=places("timestamp", "contexttimestamp"),
+        message=places("event_simplename", stays=True),
+        host=places("computername"),
+        default_level="INFO",
+        example='{"event_simpleName":"ProcessRollup2","timestamp":"1795428000123","aid":"a","ComputerName":"web-1",'
+                '"CommandLine":"sh"}',
+    ),
+    Format(
+        name="Microsoft Defender XDR streaming",
+        specification="https://learn.microsoft.com/defender-xdr/streaming-api-event-hub",
+        marks=("tenantId", "category", "properties.ActionType"),
+        time=places("properties.timestamp", "time"),
+        message=places("properties.actiontype", stays=True),
+        host=places("properties.devicename"),
+        service=places("category", stays=True),
+        default_level="INFO",
+        example='{"time":"2026-11-23T10:00:05Z","tenantId":"t","operationName":"Publish","category":'
+                '"AdvancedHunting-DeviceProcessEvents","properties":{"ActionType":"ProcessCreated",'
+                '"DeviceName":"web-1","Timestamp":"2026-11-23T10:00:00.123Z"}}',
+    ),
+    Format(
+        name="Microsoft 365 audit",
+        specification="https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema",
+        marks=("CreationTime", "Operation", "Workload"),
+        time=places("creationtime"),
+        message=places("operation", stays=True),
+        service=places("workload", stays=True),
+        default_level="INFO",
+        example='{"CreationTime":"2026-11-23T10:00:00","Id":"i","Operation":"FileAccessed","RecordType":6,'
+                '"Workload":"SharePoint","ResultStatus":"Succeeded"}',
     ),
     Format(
         name="Cilium Hubble",

@@ -141,17 +141,16 @@ _HALVES = ("date", "time")
 def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
     """Take a time of day with the date beside it, as W3C's extended log format has them; whether there are both."""
     keys = {fold(key): key for key in record}
-    day, clock = (record.get(keys.get(name, "")) for name in _HALVES)
-    if isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock):
-        text = draft.time_value = f"{day} {clock}"
-        draft.time_key = keys["time"]
-        try:
-            draft.moment, draft.likely = parse_time(text), True
-            del record[keys["date"]], record[keys["time"]]
-        except Refused as error:  # the digits of a clock are no seconds since 1970
-            draft.error = error
-        return True
-    return False
+    day, clock = (record[keys[name]] if name in keys else None for name in _HALVES)
+    if not (isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock)):
+        return False
+    text, draft.time_key = f"{day} {clock}", keys["time"]
+    try:
+        draft.moment, draft.time_value, draft.likely = parse_time(text), text, True
+        del record[keys["date"]], record[keys["time"]]
+    except Refused as error:  # the digits of a clock are no seconds since 1970
+        draft.error = error
+    return True
 
 
 _SAYS_LEVEL = re.compile(r"(?i)le?ve?l|sever")

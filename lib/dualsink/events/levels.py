@@ -16,7 +16,7 @@ _PLAIN = {
     "DBUG": "DEBUG", "FAIL": "ERROR", "EROR": "ERROR",
     "D": "DEBUG", "INFO": "INFO", "INF": "INFO", "I": "INFO", "INFORMATION": "INFO", "INFORMATIONAL": "INFO",
     "WARN": "WARN", "WRN": "WARN", "W": "WARN", "WARNING": "WARN", "ERROR": "ERROR", "ERR": "ERROR", "ERRO": "ERROR",
-    "E": "ERROR", "EROR": "ERROR", "FATAL": "FATAL", "F": "FATAL", "FTL": "FATAL", "UNKNOWN": "UNKNOWN",
+    "E": "ERROR", "FATAL": "FATAL", "F": "FATAL", "FTL": "FATAL", "UNKNOWN": "UNKNOWN",
 }  # fmt: skip
 # Names that are mapped, and retained because the mapping merges them with others.
 _MERGED = {
@@ -65,9 +65,11 @@ SCALES: dict[str, Mapping[int, str]] = {
     "word": {}, "finding": {}, "outcome": {},
 }  # fmt: skip
 """What the numbers of each scale mean; `word` knows names alone. `docs/formats.md` names their specifications."""
+_FINDING = {"LOW": "INFO", "MEDIUM": "WARN", "HIGH": "ERROR"}
 _WORDS = {
-    "finding": {"LOW": "INFO", "MEDIUM": "WARN", "HIGH": "ERROR"},
-    "cef": {"LOW": "INFO", "MEDIUM": "WARN", "HIGH": "ERROR", "VERY-HIGH": "FATAL"},
+    "any": _FINDING,
+    "finding": _FINDING,
+    "cef": _FINDING | {"VERY-HIGH": "FATAL"},
     "outcome": {"OK": "INFO", "CANCELED": "WARN", "RESPONSESTREAMDISCONNECTED": "WARN", "EXCEPTION": "ERROR",
                 "EXCEEDEDCPU": "ERROR", "EXCEEDEDMEMORY": "ERROR", "SCRIPTNOTFOUND": "ERROR", "KILLSWITCH": "ERROR"},
 }  # fmt: skip
@@ -147,7 +149,7 @@ def _read_name(text: str, scale: str) -> Level:
         return Level(_slog_level(_SLOG[found[1]] + int(found[2])), True)
     if (last := name.rpartition(".")[2]) in _NAMES and last != name:  # LogLevel.ERROR, local0.err
         return Level(_NAMES[last], True)
-    return _UNKNOWN if name else _NOTHING
+    return _UNKNOWN if text else _NOTHING
 
 
 def _slog_level(number: int) -> str:

@@ -113,9 +113,10 @@ def test_a_number_without_a_scheme_is_told_by_its_value():
     assert " ".join(map(normalise_level, numbers)) == expected
 
 
-def test_an_unrecognised_level_is_kept():
-    event = typed(record(level="purple"))
-    assert (event.level, event.attributes) == ("UNKNOWN", '{"level_original":"purple"}')
+@pytest.mark.parametrize("level", ["purple", " "])
+def test_an_unrecognised_level_is_kept(level):
+    event = typed(record(level=level))
+    assert (event.level, json.loads(event.attributes)) == ("UNKNOWN", {"level_original": level})
 
 
 def test_details_never_hold_content():
