@@ -10,7 +10,7 @@ from dualsink import words
 from dualsink.events import describe
 from dualsink.events.model import Refusal
 from dualsink.events.reading import Reading
-from dualsink.kafka import log_files
+from dualsink.kafka import file_page, log_files
 from dualsink.operations.plan import Say
 from dualsink.settings import Settings
 
@@ -44,4 +44,4 @@ def _coloured(line: str) -> Text:
 
 def formats(settings: Settings, say: Say) -> None:
     """Print the page of formats, `docs/formats.md`."""
-    say(describe.formats_page().rstrip("\n"))
+    say(f"{describe.formats_page()}\n{file_page.page()}".rstrip("\n"))

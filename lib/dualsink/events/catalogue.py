@@ -317,10 +317,10 @@ FORMATS = (
     Format(
         name="Google Cloud LogEntry",
         specification="https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry",
-        marks=("logName|insertId", "textPayload|jsonPayload|jsonPayload.message|protoPayload|httpRequest"),
+        marks=("logName|insertId", "textPayload|jsonPayload|protoPayload|httpRequest"),
         time=places("timestamp", "receivetimestamp"),
         level=places("severity", reads="google"),
-        message=places("textpayload", "protopayload.methodname", "jsonpayload.message", "jsonpayload"),
+        message=places("textpayload", "protopayload.methodname", "jsonpayload"),
         service=places("protopayload.servicename", "resource.labels.service_name", "resource.labels.function_name",
                        "resource.labels.job_name", "resource.labels.module_id"),
         inner=places("jsonpayload", "protopayload"),
@@ -328,6 +328,16 @@ FORMATS = (
         example='{"insertId":"a1","jsonPayload":{"message":"card refused","order":7},"resource":{"type":'
                 '"k8s_container","labels":{"pod_name":"pay-7d9f8b6c5-x2x9k"}},'
                 '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR","logName":"projects/p/logs/stderr"}',
+    ),
+    Format(
+        name="Google Cloud LogEntry as a row",
+        specification="https://cloud.google.com/logging/docs/view/logs-explorer-interface",
+        marks=("logName|insertId", "jsonPayload.message", "!jsonPayload"),
+        time=places("timestamp", "receivetimestamp"),
+        level=places("severity", reads="google"),
+        message=places("jsonpayload.message"),
+        example='{"insertId":"a1","jsonPayload.message":"card refused","logName":"projects/p/logs/stderr",'
+        '"severity":"ERROR","timestamp":"2026-11-23T10:00:00.123Z"}',
     ),
     Format(
         name="CloudEvents",

@@ -13,13 +13,15 @@ from dualsink.events.parser import Parser
 _HEAD = """# Formats
 
 Every shape of log record that is recognised, and where each field comes from.
-This page is written from the declarations in `lib/dualsink/events/catalogue.py` by `dualsink formats`; a test compares them.
+This page is written from the declarations in `lib/dualsink/events/catalogue.py` and `lib/dualsink/kafka` by `dualsink formats`; a test compares them.
 
 Places are tried in order; the first usable one wins, all others stay in `attributes`.
 After a format's own places come those of [any names](#any-names).
 A name stands for all its spellings: case, `_`, `-` and `@` make no difference, and `log.level` is found as `"log.level"` and as `{"log": {"level": …}}`.
 A record whose `timestamp`, `level`, `service` and `message` are all there at the top, the last three as texts, has been read already: none of the formats below claims it.
 Of several times the first within ten years of the record's arrival wins.
+
+Files that `produce` reads, their kinds and forms of lines, are [at the end](#files).
 
 A format of your own is declared in a YAML file, see `lib/dualsink/events/user_formats.py`.
 The parameter `formats` names the file: `-p formats FILE`, or a line in a params file.

@@ -1,4 +1,4 @@
-"""Heads of lines: where a line of text begins, and its time.
+"""Heads of lines: where text begins, and its time.
 
 Patterns alone. The reader of files tells by them a line that begins from one that continues; `text` finds a level
 behind them.

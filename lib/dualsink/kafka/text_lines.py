@@ -43,6 +43,7 @@ class LineForm(NamedTuple):
     """Address of its documentation."""
     head: re.Pattern[bytes]
     """Beginning of a line, whose groups are fields."""
+    example: str
     rest: str = ""
     """Field of what follows the head."""
     whole: str = ""
@@ -228,6 +229,7 @@ FORMS = (
             rb" (?P<host>\S+) (?:[^|]{0,100}? )?)?CEF:(?=\d{1,3}(?:\.\d{1,3})?\|(?:[^|\\]|\\.)*\|)" % _SYSLOG_TIME,
             re.DOTALL,
         ),
+        "CEF:0|Acme|Wall|1|100|login|3|rt=1795428000123 src=10.0.0.1",
         whole="line",
         adds=_add_cef,
     ),
@@ -239,6 +241,7 @@ FORMS = (
             rb" (?P<host>\S+) (?:[^|]{0,100}? )?)?LEEF:(?=[\d.]{1,3}\|(?:[^|]*\|){4})" % _SYSLOG_TIME,
             re.DOTALL,
         ),
+        "LEEF:2.0|Acme|Wall|1|41|^|devTime=1795428000123^sev=9^msg=worm",
         whole="line",
         adds=_add_leef,
     ),
@@ -249,6 +252,7 @@ FORMS = (
             rb"(?P<type>https?|h2|grpcs|wss?) (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (?P<elb>\S+)"
             rb" (?P<client_port>\S+:\d+) (?:(?P<target_port>\S+:\d+)|-) (?=-?[\d.]+ -?[\d.]+ -?[\d.]+ (?:\d{3}|-) )"
         ),
+        'https 2026-11-23T10:00:00.123456Z app/shop/1 10.0.0.1:1 10.0.0.2:80 0.0 0.1 0.0 502 502 1 7 "GET https://a:443/"',
         adds=_columns(_ALB),
     ),
     LineForm(
@@ -258,6 +262,7 @@ FORMS = (
             rb"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (?P<elb>\S+) (?P<client_port>\S+:\d+)"
             rb" (?:(?P<backend_port>\S+:\d+)|-) (?=-?[\d.]+ -?[\d.]+ -?[\d.]+ (?:\d{3}|-) )"
         ),
+        '2026-11-23T10:00:00.123456Z shop 10.0.0.1:1 10.0.0.2:80 0.0 0.1 0.0 502 502 1 7 "GET http://a:80/ HTTP/1.1"',
         adds=_columns(_ELB),
     ),
     LineForm(
@@ -268,6 +273,7 @@ FORMS = (
             rb" \[(?:(?P<apache_module>[\w-]*):)?(?P<level>[a-z]+\d?)\](?: \[pid (?P<pid>\d+)(?::tid (?P<tid>\d+))?\])?"
             rb"(?: \[client (?P<client>[^\]\n]+)\])? " % _ERROR_LOG_TIME
         ),
+        "[Mon Nov 23 10:00:00.123456 2026] [core:error] [pid 7:tid 8] [client 10.0.0.1:5000] File does not exist",
         rest="message",
     ),
     LineForm(
@@ -277,12 +283,14 @@ FORMS = (
             rb"(?P<time>%b) (?P<level>[A-Z]+)"
             rb" \[(?P<thread>[^\n]{0,200}?)\] (?P<logger>[^\s\[]\S{0,400}) " % _TOMCAT_TIME
         ),
+        "23-Nov-2026 10:00:00.123 INFO [main] org.apache.catalina.startup.Catalina.start Server startup",
         rest="log",
     ),
     LineForm(
         "Apache access log",
         "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats",
         re.compile(rb'(?P<client>\S+) \S+ \S+ \[(?P<time>[^\]]+)\] "(?:[^"\\]|\\.)*" (?P<status>\d{3})', re.DOTALL),
+        '10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] "GET /pay HTTP/1.1" 502 157 "-" "curl"',
         whole="log",
     ),
     LineForm(
@@ -292,6 +300,7 @@ FORMS = (
             rb"(?P<time>[A-Z][a-z]{2} \d?\d, \d{4},? \d?\d:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M)"
             rb" (?P<logger>\S{1,400}) (?P<method>\S{1,400})\r?\n(?P<level>[A-Z]+): "
         ),
+        "Nov 23, 2026 10:00:00 AM shop.Pay charge\nSEVERE: refused",
         rest="log",
     ),
     LineForm(
@@ -301,6 +310,7 @@ FORMS = (
             rb"(?P<pid>\d{1,10}):(?P<role>[XCSM]) (?P<time>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3})"
             rb" (?P<level>[.*#-]) "
         ),
+        "1:M 23 Nov 2026 10:00:00.123 # refused",
         rest="message",
         adds=_name_level,
     ),
@@ -311,12 +321,14 @@ FORMS = (
             rb"(?:node=(?P<host>\S{1,255}) )?type=(?P<type>\w{1,60})"
             rb" msg=audit\((?P<time>1\d{9}\.\d{3}):(?P<serial>\d+)\): ?"
         ),
+        'type=EXECVE msg=audit(1795428000.123:7): argc=1 a0="sh"',
         rest="message",
     ),
     LineForm(
         "Heroku",
         "https://devcenter.heroku.com/articles/logging#log-format",
         re.compile(rb"(?P<time>%b) (?P<source>app|heroku)\[(?P<dyno>[\w.-]+)\]: " % _SYSLOG_TIME),
+        "2026-11-23T10:00:00.123456+00:00 app[web.1]: refused",
         rest="log",
     ),
     LineForm(
@@ -328,6 +340,7 @@ FORMS = (
             rb' (?:-|"(?:[^"\\]|\\.)*") (?:-|(?P<status>\d{3})) ',
             re.DOTALL,
         ),
+        'a1 shop [23/Nov/2026:10:00:00 +0000] 10.0.0.1 a1 3E REST.GET.OBJECT a.txt "GET /a.txt HTTP/1.1" 404 -',
         whole="log",
     ),
     LineForm(
@@ -338,6 +351,7 @@ FORMS = (
             rb" (?P<srcport>\S+) (?P<dstport>\S+) (?P<protocol>\S+) (?P<packets>\S+) (?P<bytes>\S+)"
             rb" (?P<start>\d{10}) (?P<end>\d{10}) (?:-|(?P<action>\S+)) (?P<log_status>[A-Z]+)\Z"
         ),
+        "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 42 1795428000 1795428060 REJECT OK",
     ),
     LineForm(
         "syslog file, with whole times",
@@ -346,6 +360,7 @@ FORMS = (
             rb"(?P<time>%b) (?P<host>[\w.-]+) (?P<programname>[\w./-]+)(?:\[\d+\]|(?<= kernel)|(?<= sudo)): "
             % _SYSLOG_TIME
         ),
+        "2026-11-23T10:00:00.123456+00:00 web-1 sshd[7]: Failed password",
         rest="log",
         whole="line",
     ),
@@ -357,6 +372,7 @@ FORMS = (
             rb" (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?",
             re.DOTALL,
         ),
+        "<11>1 2026-11-23T10:00:00Z web-1 pay 7 - - refused",
         rest="log",
         whole="line",
         adds=_take_facility,

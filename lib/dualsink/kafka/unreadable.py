@@ -26,6 +26,8 @@ _MAGIC = {
     b"%PDF": ("a PDF document", "give a log file"),
 }
 """What the first bytes say of a file, and what to do."""
+_ARRAYS, _OBJECTS = "convert the array with `jq -c '.[]'`", "convert it with `jq -c .`"
+_COMMAS = "take the comma at the end of each line off with `sed 's/,$//'`"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _TOLD = {
     re.compile(rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"): "its times have no year; have syslog write "
@@ -58,6 +60,13 @@ def refuse_split_json(path: Path, first: bytes, suffixes: set[str]) -> None:
         raise InputError(f"Cannot read {path}: one JSON object a line is expected; {remedy}.")
 
 
+def reasons() -> list[tuple[str, str]]:
+    """Return all kinds of files and what to do."""
+    kinds = list(dict.fromkeys(_MAGIC.values()))
+    kinds += [("a JSON array", _ARRAYS), ("JSON over several lines", _OBJECTS), ("JSON with commas", _COMMAS)]
+    return [*kinds, *((what, remedy) for what, _, remedy in (reason.partition("; ") for reason in _TOLD.values()))]
+
+
 def told(lines: list[bytes]) -> str | None:
     """Return what lines lack and what to do, or None."""
     return next((reason for mark, reason in _TOLD.items() if any(map(mark.match, lines))), None)
@@ -76,13 +85,13 @@ def unknown(path: Path, lines: list[bytes]) -> InputError:
 def _remedy(first: bytes, suffixes: set[str]) -> str:
     """Return what makes JSON one value a line."""
     if first == b"[" or (_ARRAY.match(first) and not suffixes & {".csv", ".ndjson", ".jsonl"}):
-        return "convert the array with `jq -c '.[]'`"
+        return _ARRAYS
     if not first.startswith(b"{"):
         return ""
     rest = b"" if first == b"{" else _behind_object(first)
     if rest == b",":
-        return "take the comma at the end of each line off with `sed 's/,$//'`"
-    return "convert it with `jq -c .`" if rest == b"" or rest.startswith(b"{") else ""
+        return _COMMAS
+    return _OBJECTS if rest == b"" or rest.startswith(b"{") else ""
 
 
 def _behind_object(line: bytes) -> bytes:

@@ -13,6 +13,7 @@ from tests.support.corpus import MICROS
 from dualsink.errors import InputError
 from dualsink.events.parser import Event, Parser
 from dualsink.kafka.log_files import read
+from dualsink.kafka.text_lines import FORMS
 
 DATA = Path(__file__).parents[2] / "data"
 PARSER = Parser()
@@ -282,6 +283,14 @@ def test_a_line_is_typed_however_it_begins(tmp_path, line, moved):
         assert -SECOND < event.timestamp - NOW.timestamp() * SECOND <= 0
     else:
         assert 0 <= event.timestamp - MICROS < SECOND
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_the_example_of_a_form_is_one(tmp_path, form):
+    assert next(each for each in FORMS if each.head.match(form.example.encode())) is form
+    (tmp_path / "app.log").write_text(form.example)
+    (record,) = read(tmp_path / "app.log", PARSER)
+    assert 0 <= PARSER.parse(record.value, None, -1).timestamp - MICROS < SECOND
 
 
 LEVELS = {
