@@ -117,8 +117,8 @@ GENERAL = Format(
                 "error_detail", reads="error"),
         *places("stack", "backtrace", "trace", "error", "err", "exc", "cause", "callstack", "full_message",
                 "exception_details", "error.details", "errors", "s", reads="trace"),
-        *places(*_in_contexts("stack_trace", "stacktrace", "stack", "traceback", "error", "err", "exception",
-                              "exception.stacktrace", "exc_info", "exceptiondetail", "exceptiondetails"),
+        *places(*_in_contexts("stack_trace", "stacktrace", "stack", "traceback", "trace", "error", "err",
+                              "exception", "exception.stacktrace", "exc_info", "exceptiondetail", "exceptiondetails"),
                 reads="trace"),
     ),
     trace_id=(
