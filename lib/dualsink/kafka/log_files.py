@@ -86,7 +86,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[bytes]]:
     Raises InputError if the file's kind is not recognised.
     """
     with _opened(path) as file:
-        sample = file.read(_SAMPLE)
+        sample = file.read(_SAMPLE).removeprefix(_BOM)
         blank = not sample.strip()
         while blank and (more := file.read(_SAMPLE)):
             sample, blank = more, not more.strip()
@@ -95,7 +95,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[bytes]]:
     if blank:
         raise InputError(f"Cannot read {path}: the file is empty.")
     unreadable.refuse_binary(path, sample)
-    lines = _BLANK_LINES.sub(b"", sample.removeprefix(_BOM)).splitlines()
+    lines = _BLANK_LINES.sub(b"", sample).splitlines()
     return _reader_of_lines(path, lines, {suffix.lower() for suffix in path.suffixes})
 
 
@@ -111,8 +111,8 @@ def _reader_of_lines(path: Path, lines: list[bytes], suffixes: set[str]) -> Call
         return _ndjson_values
     if tables.is_known_header(first):
         return _known_csv(path, first.decode("utf-8", "replace"))
-    if prefix := _prefix_of(lines[:_BANNER]):
-        return partial(_prefixed_values, prefix)
+    if _is_compose(lines[:_BANNER]):
+        return partial(_prefixed_values, _COMPOSE)
     if suffixes & {".csv", ".tsv"} or (tables.is_table(lines) and not unreadable.told(lines[:_BANNER])):
         return _csv_behind(path, lines)
     return _reader_behind(path, lines)
@@ -293,7 +293,7 @@ def _text_values(path: Path) -> Iterator[bytes]:
 def _is_logged(line: bytes) -> bool:
     """Return whether a line is JSON of a logger.
 
-    An object with time and level.
+    An object with a time, and with a level or message.
     """
     if not line.startswith(b"{") or not line.endswith(b"}"):
         return False
@@ -301,7 +301,11 @@ def _is_logged(line: bytes) -> bool:
         names = orjson.loads(line).keys()
     except (orjson.JSONDecodeError, AttributeError):
         return False
-    return tables.has_known_name(names, tables.KNOWN_TIMES) and tables.has_known_name(names, tables.KNOWN_LEVELS)
+    return tables.has_known_name(names, _LOGGED_TIMES) and tables.has_known_name(names, tables.KNOWN_SAYINGS)
+
+
+_LOGGED_TIMES = frozenset(("timestamp", "time", "ts", "t", "datetime", "eventtime", "asctime", "instant", "timemillis"))
+"""Folded names of times that loggers give; those of payloads, such as `created`, are not here."""
 
 
 def _log_record(parts: list[bytes], **fields: bytes) -> bytes:
@@ -397,13 +401,6 @@ def _origin(found: re.Match[bytes]) -> dict[str, str]:
     return named
 
 
-def _prefix_of(lines: list[bytes]) -> re.Pattern[bytes] | None:
-    """Return the prefix of lines, None if there is none."""
-    if any(map(_KUBECTL.match, lines)):
-        return _KUBECTL
-    return _COMPOSE if _is_compose(lines) else None
-
-
 def _is_compose(lines: list[bytes]) -> bool:
     """Return whether most lines have a container's name in front.
 
@@ -426,6 +423,7 @@ _REPLICA = re.compile(r"(?:[-_]\d{1,4}|\.\d{1,4}\.\w+)$")
 _READERS = {
     _CRI: _cri_values,
     _CONSUMED: _consumed_values,
+    _KUBECTL: partial(_prefixed_values, _KUBECTL),
     re.compile(rb'\d{4}-\d\d-\d\d [\d:.]{12} \S{1,40},(?:"[^"]*")?,(?:"[^"]*")?,\d+,"'): _csvlog_values,
     re.compile(rb"#(?:(?:Fields|Software|Version|Date):|(?:fields|separator)\b)"): _extended_values,
 }

@@ -35,9 +35,9 @@ _IDS = {"traceid": "trace_id", "spanid": "span_id"}
 _COLUMN_TIMES = ("timestamp", "timeunixnano", "time")
 KNOWN_TIMES = frozenset(place.path for place in GENERAL.time)
 """Folded names of times."""
-KNOWN_LEVELS = frozenset(place.path for place in GENERAL.level)
-"""Folded names of levels."""
-_KNOWN_COLUMNS = KNOWN_TIMES | KNOWN_LEVELS | {place.path for place in GENERAL.message}
+KNOWN_SAYINGS = frozenset(place.path for place in (*GENERAL.level, *GENERAL.message))
+"""Folded names of levels and messages."""
+_KNOWN_COLUMNS = KNOWN_TIMES | KNOWN_SAYINGS
 
 
 def is_table(lines: list[bytes]) -> bool:

@@ -338,7 +338,7 @@ def test_refused_records_are_left_alone_and_do_not_count_as_newest(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "empty"), (b"\n \n", "empty"), (gzip.compress(b"", mtime=0), "empty"),
+        (b"", "empty"), (b"\n \n", "empty"), (gzip.compress(b"", mtime=0), "empty"), (b"\xef\xbb\xbf\n", "empty"),
         (b"\x00\x01\x02\x03" * 100, "binary"), (record().decode().encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04zip", "zip"), (b"PAR1....", "Parquet"),
         (b'[{"a": 1},\n {"a": 2}]', "one JSON object a line"), (b'{\n "a": 1\n}', "one JSON object a line"),

@@ -338,9 +338,10 @@ def test_json_of_a_logger_among_text_is_a_record_of_its_own(tmp_path):
         "2026-11-23 10:00:00,123 ERROR answer:",
         {"time": "2026-11-23T10:00:00Z", "level": "info", "msg": "x"},
     )
-    found = written(tmp_path, text, '{"paid":false}', json.dumps(logged), "\tat a.B", text)
+    clef, payload = {"@t": "2026-11-23T10:00:00Z", "@mt": "x"}, '{"created":"2026-11-23","title":"x"}'
+    found = written(tmp_path, text, payload, json.dumps(logged), "\tat a.B", json.dumps(clef), text)
     assert found == [
-        {"log": f'{text}\n{{"paid":false}}', "time": "2026-11-23 10:00:00,123"}, logged, "\tat a.B",
+        {"log": f"{text}\n{payload}", "time": "2026-11-23 10:00:00,123"}, logged, "\tat a.B", clef,
         {"log": text, "time": "2026-11-23 10:00:00,123"},
     ]  # fmt: skip
 
@@ -365,6 +366,12 @@ def test_lines_of_pods_name_their_pod(tmp_path):
     )
     assert (pay.service, pay.level, pay.stack_trace) == ("pay", "ERROR", "\tat a.B")
     assert (cart.service, cart.message) == ("cart", "ok")
+
+
+def test_an_access_log_of_a_pod_names_its_pod(tmp_path):
+    line = '10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1'
+    (record,) = written(tmp_path, f"[pod/web-0/nginx] {line}")
+    assert (record["pod_name"], record["log"]) == ("web-0", line)
 
 
 def test_tasks_of_a_swarm_name_service_and_node(tmp_path):
