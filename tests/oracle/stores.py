@@ -21,7 +21,7 @@ from pyiceberg.io.pyarrow import ArrowScan, write_file
 from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
 from pyiceberg.serializers import ToOutputFile
 from pyiceberg.table import StaticTable, Table, WriteTask
-from pyiceberg.table.update import update_table_metadata
+from pyiceberg.table.update import SetSnapshotRefUpdate, update_table_metadata
 from tests.oracle.world import Pipeline
 
 UID = re.compile(r"u\d{6}")
@@ -124,6 +124,7 @@ class Lake:
         }
         self._namespace = about["tables"]["archive"].split(".")[1]
         self.archive, self.quarantine = pipeline.table, f"{pipeline.table}_quarantine"
+        self.audit = f"{pipeline.table}_audit"
 
     def rows(self, table: str) -> list[Row]:
         """Every row of a table; none where there is no table."""
@@ -151,6 +152,14 @@ class Lake:
                     files.delete_data_file(task.file)
                     for file in _written(table, after) if after.num_rows else ():
                         files.append_data_file(file)
+
+    def roll_back(self, name: str) -> None:
+        """Make the parent of a table's snapshot the current one, as `rollback_to_snapshot` does."""
+        table = self.table(name)
+        parent = table.current_snapshot().parent_snapshot_id
+        table.catalog.commit_table(
+            table, (), (SetSnapshotRefUpdate(ref_name="main", type="branch", snapshot_id=parent),)
+        )
 
     def _address(self, name: str) -> str:
         return f"{self._uri}/trees/{self._ref}/contents/{self._namespace}.{name}"
@@ -295,6 +304,18 @@ class Stores:
             self.search.client.index(index=index, id=document["id"], body=body, refresh=True)
             self.search.client.delete(index=document["index"], id=document["id"], refresh=True)
 
+    def route_documents(self, uids: Iterable[str]) -> None:
+        """Documents put a second time under their ids, by a routing that leads to another shard."""
+        client = self.search.client
+        for document in self._documents(uids):
+            place = {"index": document["index"], "id": document["id"]}
+            body, home = client.get(**place)["_source"], self._shard(place["index"], place["id"])
+            routing = next(str(n) for n in range(100) if self._shard(place["index"], str(n)) != home)
+            client.index(**place, body=body, routing=routing, refresh=True)
+
+    def _shard(self, index: str, routing: str) -> int:
+        return self.search.client.search_shards(index=index, routing=routing)["shards"][0][0]["shard"]
+
     def _documents(self, uids: Iterable[str]) -> list[Row]:
         them = set(uids)
         return [document for document in self.search.documents() if document["uid"] in them]
@@ -304,14 +325,18 @@ class Stores:
 
         It takes a refused record there, after whose row theirs are made.
         """
+        self.quarantine(uids, values, "parse")
+        self.drop_documents(uids)
+        self.drop_rows(uids)
+
+    def quarantine(self, uids: Iterable[str], values: dict[str, bytes], stage: str) -> None:
+        """Archived events put into the quarantine, after the pattern of a refused record there."""
         them = [row for row in self.lake.rows(self.lake.archive) if row["uid"] in set(uids)]
 
         def edit(rows: list[Row]) -> list[Row]:
-            return rows + [_refused(rows[0], row, values[row["uid"]]) for row in them if rows]
+            return rows + [_refused(rows[0], row, values[row["uid"]]) | {"stage": stage} for row in them if rows]
 
         self.lake.rewrite(self.lake.quarantine, edit)
-        self.drop_documents(uids)
-        self.drop_rows(uids)
 
     def truncate(self) -> None:
         """Kafka's retention takes everything that is there."""

@@ -64,14 +64,29 @@ def test_repair_of_one_topic_leaves_the_other_topics_documents(lab):
     assert set(under_way) <= other.now().documents.keys()
 
 
-def test_retention_deletes_no_day_of_which_a_shard_does_not_answer(lab):
+def two_shards(lab: Lab) -> None:
+    """Let the coming days have two shards."""
     lab.pipeline.parameters["opensearch_shards"] = 2
     lab.must("setup")
+
+
+def test_retention_deletes_no_day_of_which_a_shard_does_not_answer(lab):
+    two_shards(lab)
     lab.produce(12, age=OLD, created=milliseconds(datetime.now(UTC) - OLD))
     lab.stream(hot_days=60)
     with lost_shard(lab.stores.search.client, day_index(lab, OLD)):
         lab.run("retention")
         assert day_index(lab, OLD) in lab.stores.search.indices()
+
+
+def test_a_day_that_is_rehydrated_is_not_retired(lab):
+    then = datetime.now(UTC) - 400 * DAY
+    lab.produce(2, age=400 * DAY, created=milliseconds(then))
+    lab.stream()
+    lab.stores.truncate()
+    lab.must(f"rehydrate --from {then - DAY:%Y-%m-%d} --to {then + DAY:%Y-%m-%d}")
+    lab.must("retire", archive_years=1)
+    assert lab.ledger().holds
 
 
 # -- rule 2: a reader is complete, at one moment, or it raises ----------------------------------------
@@ -163,6 +178,28 @@ def test_repair_takes_exact_copies_out_of_the_archive(lab):
     assert lab.ledger().holds
 
 
+def test_repair_ends_what_waits_in_the_quarantine_and_is_archived(lab):
+    lab.produce(1, bad=True)
+    events = lab.produce(3)
+    lab.stream()
+    lab.stores.quarantine(events, lab.memory.values(events), "parse")
+    assert not lab.ledger().holds
+    lab.run("repair")
+    assert lab.ledger().holds
+    assert not lab.untrue()
+
+
+def test_repair_deletes_copies_that_another_routing_led_to(lab):
+    two_shards(lab)
+    events = lab.produce(4)
+    lab.stream()
+    lab.stores.route_documents(events[:2])
+    assert not lab.ledger().holds
+    lab.run("repair")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+
+
 # -- rule 4: identity is the record's, and content is compared from Kafka on --------------------------
 
 
@@ -190,6 +227,28 @@ def test_content_that_both_stores_have_alike_is_compared_with_kafka(lab):
     lab.stores.alter_rows(events[:1], message="forged")
     lab.stores.alter_documents(events[:1], message="forged")
     assert lab.untrue()
+    assert not lab.ledger().holds
+
+
+def test_a_refused_document_that_is_there_is_compared(lab):
+    lab.produce(1, bad=True)
+    events = lab.produce(3)
+    lab.stream()
+    lab.stores.quarantine(events[:1], lab.memory.values(events), "hot")
+    assert lab.ledger().holds
+    lab.stores.alter_documents(events[:1], message="forged")
+    assert not lab.ledger().holds
+    lab.must("repair")
+    assert not lab.untrue()
+
+
+def test_a_quarantined_value_that_was_altered_beyond_kafka_is_no_ledger_that_holds(lab):
+    lab.produce(2, bad=True)
+    lab.stream()
+    lab.stores.truncate()
+    assert lab.ledger().holds
+    lake = lab.stores.lake
+    lake.rewrite(lake.quarantine, lambda rows: [row | {"value": b"forged"} for row in rows])
     assert not lab.ledger().holds
 
 
@@ -222,6 +281,83 @@ def test_records_that_kafka_dropped_unread_are_lost_by_name(lab):
     ledger = lab.ledger()
     assert not ledger.holds
     assert {lab.memory.events[uid].coordinates for uid in unread} <= ledger.named
+
+
+def test_unread_records_of_partitions_without_a_batch_are_lost_by_name(lab):
+    lab.produce(2, partition=0)
+    lab.stream()
+    lab.stores.add_partitions(3)
+    unread = lab.produce(2, partition=1) + lab.produce(2, partition=2)
+    lab.stores.truncate()
+    ledger = lab.ledger()
+    assert not ledger.holds
+    assert {lab.memory.events[uid].coordinates for uid in unread} <= ledger.named
+
+
+def test_a_table_that_was_rolled_back_is_filled_again(lab):
+    lab.produce(2)
+    lab.stream()
+    lab.produce(3)
+    lab.stream()
+    lab.stores.lake.roll_back(lab.stores.lake.archive)
+    assert lab.ledger().names("waiting")
+    lab.must("stream")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+
+
+def test_a_batch_that_the_quarantine_lacks_waits_whatever_is_committed_after_it(lab):
+    lab.produce(2, age=2 * DAY)
+    lab.produce(1, bad=True)
+    lab.stream()
+    lab.produce(2, age=2 * DAY)
+    lab.produce(1, bad=True)
+    lab.stream()
+    lab.stores.lake.roll_back(lab.stores.lake.quarantine)
+    lab.must("maintain")
+    assert lab.ledger().names("waiting")
+    lab.must("stream")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+
+
+def test_what_a_rollback_brought_back_excuses_no_loss(lab):
+    lab.produce(2, age=400 * DAY)
+    younger = lab.produce(2, age=300 * DAY)
+    lab.stream()
+    lab.stores.truncate()
+    lab.must("retire", archive_years=1)
+    assert lab.ledger().holds
+    lab.stores.lake.roll_back(lab.stores.lake.archive)
+    lab.stores.drop_rows(younger)
+    ledger = lab.ledger()
+    assert not ledger.holds
+    assert {lab.memory.events[uid].coordinates for uid in younger} <= ledger.named
+
+
+def test_seals_that_were_rolled_back_are_missed(lab):
+    lab.produce(1)
+    lab.stream()
+    assert lab.ledger().holds
+    events = lab.produce(4, age=OLD)
+    lab.stream()
+    lab.stores.truncate()
+    assert lab.ledger().holds
+    lab.stores.lake.roll_back(lab.stores.lake.audit)
+    lab.stores.alter_rows(events[:1], message="forged")
+    assert not lab.ledger().holds
+
+
+def test_an_alias_that_searches_one_shard_is_no_ledger_that_holds(lab):
+    two_shards(lab)
+    lab.produce(12)
+    lab.stream()
+    add = {"add": {"index": day_index(lab), "alias": lab.pipeline.alias, "search_routing": "1"}}
+    lab.stores.search.client.indices.update_aliases(body={"actions": [add]})
+    assert lab.untrue()
+    assert not lab.ledger().holds
+    lab.must("setup")
+    assert not lab.untrue()
 
 
 def test_the_stream_creates_a_template_that_is_missing(lab):
@@ -276,6 +412,19 @@ def test_immense_attributes_do_not_stop_the_stream(lab):
     assert lab.run("stream").ok
     lab.memory.settle()
     assert not lab.untrue()
+
+
+def test_a_stream_that_kafka_left_behind_says_how_to_go_on(lab, tmp_path):
+    lab.produce(2)
+    lab.stream()
+    lab.produce(2)
+    lab.stores.truncate()
+    behind = lab.run("stream")
+    assert f"move {lab.pipeline.parameters['checkpoint_dir']} away" in behind.text
+    assert "Traceback" not in behind.err
+    read = lab.produce(2)
+    lab.must("stream", checkpoint_dir=tmp_path / "new")
+    assert set(read) <= lab.now().archive.keys()
 
 
 def test_a_live_stream_ends_while_the_producer_goes_on(lab):
@@ -346,6 +495,18 @@ def test_a_day_whose_only_shard_is_away_is_a_message(lab):
         ledger, repair = lab.ledger(), lab.run("repair")
     assert not ledger.holds and not repair.ok
     assert "Traceback" not in ledger.result.err + repair.err
+
+
+def test_a_data_file_that_is_gone_is_a_message(lab):
+    lab.produce(2)
+    lab.stream()
+    table = lab.stores.lake.table(lab.stores.lake.archive)
+    for task in table.scan().plan_files():
+        table.io.delete(task.file.file_path)
+    ledger, replay = lab.ledger(), lab.run(f"replay {ALL}")
+    assert not ledger.holds and not replay.ok
+    assert "The storage lacks s3://" in ledger.result.err
+    assert "Traceback" not in ledger.result.err + replay.err
 
 
 # -- rule 7: memory is bounded by bytes, cost by what is new; an audit explains what it names ----------
