@@ -209,7 +209,7 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
             message = ""
             if canonical:
                 objects[holder].pop(key, None)
-        elif read is within and type(value) is str:
+        elif read is within and holder and type(value) is str:
             return objects[holder]
         elif read is not None:
             if (text := read(value)) is not None:
