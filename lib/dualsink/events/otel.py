@@ -34,8 +34,13 @@ class Log(NamedTuple):
         """The record with all that surrounds it."""
         record = dict(self.record)
         for key, value in self.around.items():
-            keep(record, key, dict(value) if key == "resource" and isinstance(value, dict) else value)
+            keep(record, key, _copy(value))
         return record
+
+
+def _copy(value: Any) -> Any:
+    """An object with objects of its own, for fields are taken out of them, and the other records have them too."""
+    return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def records(envelope: dict[str, Any]) -> Iterator[Log]:

@@ -126,3 +126,11 @@ def test_events_of_an_array_have_what_stands_beside_it():
     assert (first.level, first.message, first.service) == ("ERROR", "refused", "pay")
     assert json.loads(second.attributes)["logStream"] == "s"
     assert third.reason == "missing_timestamp"
+
+
+def test_what_surrounds_records_is_whole_in_each():
+    log = {"timeUnixNano": str(MICROS * 1_000), "severityNumber": 9, "body": {"stringValue": "x"}, "spanId": "own"}
+    value = {"resourceLogs": [{"scopeLogs": [{"logRecords": [log, log]}]}], "mdc": {"span": {"id": "theirs"}}}
+    for event in outcomes(json.dumps(value).encode()):
+        assert event.span_id == "own"
+        assert json.loads(event.attributes) == {"mdc": {"span": {"id": "theirs"}}}
