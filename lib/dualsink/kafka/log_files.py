@@ -350,12 +350,16 @@ def _extended_values(path: Path) -> Iterator[bytes]:
     https://www.w3.org/TR/WD-logfile.html
     """
     columns: list[str] = []
+    empty = True
     for line in _lines(path):
         cells = line.decode("utf-8", "surrogateescape").split("\t" if b"\t" in line else None)
         if line.startswith((b"#Fields:", b"#fields")):
             columns = cells[1:]
         elif line.strip() and not line.startswith(b"#"):
             yield text_lines.json_bytes(text_lines.cells(cells, columns)) if columns else line
+            empty = False
+    if empty:
+        raise InputError(f"Cannot read {path}: it has a header and no rows.")
 
 
 def _prefixed_values(prefix: re.Pattern[bytes], path: Path) -> Iterator[bytes]:

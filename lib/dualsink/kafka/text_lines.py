@@ -83,7 +83,8 @@ def fields_of(text: bytes) -> Fields | None:
     if found is None or not found.lastindex:
         return None
     rest = text[found.end() :].strip()
-    is_object = rest.startswith(b"{") and rest.endswith(b"}")  # `kubectl logs --timestamps`
+    at_once = found.start(found.lastindex) <= len("[")
+    is_object = at_once and rest.startswith(b"{") and rest.endswith(b"}")  # `kubectl logs --timestamps`
     return {"log": _decoded(rest if is_object else text), "time": _decoded(found[found.lastindex])}
 
 

@@ -345,6 +345,7 @@ def test_refused_records_are_left_alone_and_do_not_count_as_newest(tmp_path):
         (b"just words\nand more\n", "neither"), (b"x" * 200_000, "neither"), (b"timestamp,message\n", "no rows"),
         (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "gzip within"),
         (record().decode().encode("utf-16-be"), "UTF-16BE"),
+        (b"#Fields: date\n", "no rows"),
         (bytes(300) + record(), "binary zeros"), (record() + record(), r"jq -c \.`"), (record() + b",\n", "comma"),
         (b"[\n", r"jq -c '\.\[\]'"), (b"Nov 23 10:00:03 web sshd[12]: x", "no year"),
         (b"10:00:00,1 INFO x", "time of day"),
