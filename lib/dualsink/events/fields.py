@@ -17,6 +17,7 @@ _FIRST, _LAST = 315_532_800_000_000, 4_102_444_800_000_000  # 1980 and 2100, if 
 _ABSENT = read_level(0, "otel")
 _CLOCK = re.compile(r"\d\d:?\d\d", re.ASCII)
 """Beginning of a time of day; `parse_time` judges the rest."""
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d", re.ASCII)
 
 
 def fill(plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft:
@@ -144,7 +145,9 @@ def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
     day, clock = (record[keys[name]] if name in keys else None for name in _HALVES)
     if not (isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock)):
         return False
-    text, draft.time_key = f"{day} {clock}", keys["time"]
+    zone = record.get(keys.get("tz", "tz"))  # FortiGate's
+    offset = zone if isinstance(zone, str) and _OFFSET.fullmatch(zone) else ""
+    text, draft.time_key = f"{day} {clock}{offset}", keys["time"]
     try:
         draft.moment, draft.time_value, draft.likely = parse_time(text), text, True
         del record[keys["date"]], record[keys["time"]]

@@ -211,6 +211,11 @@ def _bytes(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _host_name(value: Any) -> str | None:
+    """Logstash's name of a host, not Go's place in a source file."""
+    return value if isinstance(value, str) and "/" not in value and ".go:" not in value else None
+
+
 def _parts(value: Any) -> str | None:
     """A message that was logged in parts, an array: texts as they are, all else as JSON."""
     if not isinstance(value, list):
@@ -256,7 +261,8 @@ READERS: dict[str, Callable[[Any], str | None]] = {
     "listed span": _listed("spanid"), "string": _string, "within": within, "id": span_id, "hex": _hex_trace,
     "stack": _stack, "exceptions": _exceptions, "title": _title,
     "trace": _trace_like, "error": _error_like, "traceback": _traceback, "bytes": _bytes,
-    "route method": _route_method, "parts": _parts, "traceparent trace": _part_of(_TRACEPARENT, 1),
+    "route method": _route_method, "host name": _host_name, "parts": _parts,
+    "traceparent trace": _part_of(_TRACEPARENT, 1),
     "traceparent span": _part_of(_TRACEPARENT, 2), "jaeger trace": _part_of(_JAEGER, 1),
     "jaeger span": _part_of(_JAEGER, 2), "b3 trace": _part_of(_B3, 1), "b3 span": _part_of(_B3, 2),
 }  # fmt: skip

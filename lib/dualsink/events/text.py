@@ -44,7 +44,7 @@ _BETWEEN = (  # brackets, numbers, bars, requests, users, files between a time a
 )
 _BEHIND = re.compile(
     rf"(?:{_BETWEEN}){{0,4}}?"
-    rf"(?:[\[<(](?i:({WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT|NOTE|INFORMATION))[ \t]*[\])>]"
+    rf"(?:[\[<(][ \t]*(?i:({WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT|NOTE|INFORMATION))[ \t]*[\])>]"
     rf"|(?:[a-z]+\.)?({WORDS}|LOG):|(?i:({WORDS})):[ \t]|(fail|dbug|trce|crit): "
     rf"|(?i:({WORDS}))(?= {{2}}|\t)|##\[(error|warning|debug)\]|PHP (Fatal|Warning|Notice)\b"
     r"|([FEWID])[ \t]+[A-Z]{3,}[ \t]+\[|([CEWNID]) \| |\d+[ \t]+\d+[ \t]+([VDIWEF]) \S"  # MongoDB, etcd, Android

@@ -51,6 +51,7 @@ _DAY = re.compile(rb'"[@_]?date"\s*:\s*"([\dA-Z][\w/, -]{7,16})"', re.ASCII | re
 _CLOCK = re.compile(
     rb'"[@_]?time"\s*:\s*"(\d\d:\d\d(?::\d\d)?|\d{4}(?:\d\d)?)([ -!#-\[\]-~]{0,40})"', re.ASCII | re.IGNORECASE
 )
+_OFFSET = re.compile(rb'"tz"\s*:\s*"([+-]\d\d:?\d\d)"', re.ASCII | re.IGNORECASE)
 _PER_UNIT = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 Moved = tuple[int, bytes]
 """A time's microseconds since 1970, its zone taken for UTC, and its text after the move."""
@@ -104,7 +105,11 @@ class Shift:
         """
         day = _DAY.search(value)
         clock = day and _CLOCK.search(value)
-        if not (day and clock) or micros_of((b"%b %b%b" % (day[1], *clock.groups())).decode()) not in near:
+        zone = day and clock and _OFFSET.search(value)
+        if not (day and clock):
+            return value
+        text = b"%b %b%b%b" % (day[1], *clock.groups(), zone[1] if zone else b"")
+        if micros_of(text.decode()) not in near:
             return value
         moved = self._calendar(day[1] + b" " + clock[1])
         if moved is None:

@@ -224,8 +224,9 @@ def test_a_header_that_begins_with_a_mark_is_one_of_csv(tmp_path):
         "#Fields: date time cs-method cs-uri-stem\n2026-11-20 10:00:00 GET /a\n2026-11-20 10:00:02 GET /b\n",
         "date,time,level,message\n20261120,100000,INFO,paid\n20261120,100002,INFO,2026-11-20 10:00:02 paid\n",
         "date,time,message\n2026-11-20,10:00:00+01:00,paid\n2026-11-20,10:01,paid\n",
+        'date=2026-11-20 time=10:00:00 tz="-0500" msg="a"\ndate=2026-11-20 time=10:00:02 tz="-0500" msg="b"\n',
     ],
-    ids=["CSV", "W3C", "CSV, digits", "CSV, zone"],
+    ids=["CSV", "W3C", "CSV, digits", "CSV, zone", "FortiGate"],
 )
 def test_a_date_and_a_time_apart_are_moved_together(tmp_path, text):
     path = write(tmp_path, "apart.log", text)

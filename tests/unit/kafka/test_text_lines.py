@@ -348,7 +348,8 @@ def test_json_of_a_logger_among_text_is_a_record_of_its_own(tmp_path):
 
 def test_what_is_before_the_time_of_an_object_is_kept(tmp_path):
     line = '10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] {"level":"info"}'
-    assert written(tmp_path, line, f"ERROR {line[15:]}")[0]["log"] == line
+    levelled = 'ERROR 2026-11-23 10:00:00 {"a":1}'
+    assert [record["log"] for record in written(tmp_path, line, levelled)] == [line, levelled]
 
 
 def test_a_braced_word_behind_a_time_is_no_object(tmp_path):
