@@ -207,7 +207,8 @@ def chain(spark: SparkSession, archive: Archive) -> Chain:
 def verified(entries: Iterable[Entry], tampered: Iterable[tuple[datetime, str]] = ()) -> Chain:
     """Verify the chain of some entries.
 
-    `tampered` is what was done to their table besides appending, and when: the newest seals leave no gap in the chain.
+    `tampered` is what was done to their table besides appending, and when: it is named if the hashes tell of no break,
+    as the newest seals leave no gap in the chain.
     """
     read = [(seal.taken_at if (seal := entry.seal()) else entry.time, entry, seal) for entry in entries]
     read.sort(key=lambda each: each[0])
@@ -215,7 +216,7 @@ def verified(entries: Iterable[Entry], tampered: Iterable[tuple[datetime, str]] 
     written = {entry.hash for _, entry, _ in read}
     current = [(entry, seal) for time, entry, seal in read if time >= begun]
     breaks = [f"{entry}: it {fault}" for entry, seal in current if (fault := _fault(entry, seal, written))]
-    breaks += [f"{told}, at {_text(moment)}" for moment, told in tampered if _text(moment) > begun]
+    breaks = breaks or [f"{told}, at {_text(moment)}" for moment, told in tampered if _text(moment) > begun]
     followed = {each for entry, _ in current for each in entry.after}
     heads = sorted({entry.hash for entry, _ in current} - followed)
     return Chain(tuple(seal for _, seal in current if seal), tuple(breaks), tuple(heads))
