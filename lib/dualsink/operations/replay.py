@@ -131,7 +131,7 @@ def _replayed(found: Summary) -> Replayed:
 
 
 def _bounds(topic: Topic, checkpoint: Checkpoint, start: Bound, end: Bound) -> Bounds:
-    read = {int(p): o for p, o in checkpoint.committed().get(topic.name, {}).items()}
+    read = checkpoint.committed().get(topic.name, {})
     if not read:
         raise CheckpointError(f"The stream has read nothing of {topic.name} yet: run 03_stream instead.")
     marks = topics.watermarks(topic)

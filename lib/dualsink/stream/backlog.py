@@ -36,8 +36,7 @@ class Backlog:
     def __init__(self, topic: str, checkpoint: Checkpoint, client: KafkaConsumer):
         self._client = client
         self._topic = topic
-        committed = checkpoint.committed().get(topic, {})
-        self._next = {int(partition): offset for partition, offset in committed.items()}
+        self._next = dict(checkpoint.committed().get(topic, {}))
         self._arrived: dict[int, int] = {}
 
     def take(self, batch: BatchReport) -> None:
