@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
+from dualsink.iceberg import snapshots
 from dualsink.iceberg.archive import Archive
 from dualsink.settings import Settings
 
@@ -25,8 +25,7 @@ def of(settings: Settings) -> dict[str, Any]:
 def record(spark: SparkSession, archive: Archive, parameters: Mapping[str, Any]) -> None:
     """Record the policy in the archive's properties, if new."""
     wanted = orjson.dumps(parameters, option=orjson.OPT_SORT_KEYS).decode()
-    properties = spark.sql(f"SHOW TBLPROPERTIES {archive.table}")
-    if properties.where((F.col("key") == PROPERTY) & (F.col("value") == wanted)).isEmpty():
+    if snapshots.load(spark, archive.table).properties().get(PROPERTY) != wanted:
         spark.sql(f"ALTER TABLE {archive.table} SET TBLPROPERTIES ('{PROPERTY}' = '{wanted}')")
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from pyarrow.fs import FileSystem, S3FileSystem
-from pyiceberg.io.pyarrow import PyArrowFileIO
 from requests import Response
 
 from dualsink.errors import DeploymentError, DualsinkError, SettingsError
@@ -18,6 +16,8 @@ from dualsink.iceberg.servers import Catalogue, Storage
 from dualsink.tls import Leg
 from dualsink.tokens import TokenSource
 
+_TRUSTING = "dualsink.iceberg.trusting_io.TrustingFileIO"
+"""Loaded by name, by PyIceberg alone: its storage of Arrow takes a third of a second to import."""
 _SPARKS_SSE = {"AES256": "s3", "aws:kms": "kms"}
 CA_PROPERTY = "dualsink.s3.ca-file"
 """Property of a table's storage in PyIceberg, which has none of its own for an authority."""
@@ -62,28 +62,8 @@ def pyiceberg(storage: Storage) -> dict[str, str]:
     named["aws_session_token"] = "session-token"
     found = {f"s3.{named[name]}": value for name, value in keys_or_profile(storage).items()}
     place = {"s3.endpoint": storage.endpoint, "s3.region": storage.region, "s3.connect-timeout": "10"}
-    trusted = {"py-io-impl": f"{__name__}.TrustingFileIO", CA_PROPERTY: storage.ca_file}
+    trusted = {"py-io-impl": _TRUSTING, CA_PROPERTY: storage.ca_file}
     return place | found | (trusted if storage.ca_file else {})
-
-
-class TrustingFileIO(PyArrowFileIO):
-    """PyIceberg's storage of Arrow that trusts an authority of ours."""
-
-    def _initialize_s3_fs(self, netloc: str | None) -> FileSystem:
-        def property_of(name: str) -> str | None:
-            return self.properties.get(f"s3.{name}")
-
-        address = urlsplit(self.properties["s3.endpoint"])
-        return S3FileSystem(
-            scheme=address.scheme,
-            endpoint_override=address.netloc,
-            region=property_of("region"),
-            access_key=property_of("access-key-id"),
-            secret_key=property_of("secret-access-key"),
-            session_token=property_of("session-token"),
-            tls_ca_file_path=self.properties[CA_PROPERTY],
-            connect_timeout=float(self.properties["s3.connect-timeout"]),
-        )
 
 
 def file_io(storage: Storage) -> dict[str, str]:

@@ -23,6 +23,7 @@ from dualsink.ledger.position import Position
 from dualsink.ledger.proven import SPANS, Sums
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import DOUBLED, LOST, MISSING
+from dualsink.spark import local_rows
 
 _LOOKED_AT = 100_000
 
@@ -202,7 +203,7 @@ def _returned(tables: Tables, books: Mapping[Place, accounts.Account]) -> dict[P
         ]
         if not erased:
             continue
-        known = F.broadcast(rows.sparkSession.createDataFrame(erased, SPANS))
+        known = F.broadcast(local_rows.frame(rows.sparkSession, erased, SPANS))
         there = rows.where(digest.on_days({day for day, *_ in erased}, column=column)).where("position = 0")
         there = there.select(*RECORD, F.to_date(column).alias("day")).join(known, ["day", "topic_id", "partition"])
         there = there.where(F.col("offset").between(F.col("first"), F.col("last")))
@@ -226,7 +227,7 @@ def _holes(records: DataFrame, place: Place, span: Run, known: Sequence[Run]) ->
     Less those that are known to be none or acknowledged.
     """
     offsets = records.where(_of(place) & F.col("offset").between(*span)).select("offset").distinct()
-    ends = records.sparkSession.createDataFrame([(span[0] - 1,), (span[1] + 1,)], "offset long")
+    ends = local_rows.frame(records.sparkSession, [(span[0] - 1,), (span[1] + 1,)], "offset long")
     following = F.lead("offset").over(Window.orderBy("offset")).alias("next")
     pairs = offsets.unionAll(ends).select("offset", following).where("next > offset + 1")
     rows = pairs.orderBy("offset").limit(_LOOKED_AT).collect()

@@ -19,6 +19,7 @@ from dualsink.opensearch import index as indices
 from dualsink.opensearch import reader
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.documents import WHOLE, attributes_of
+from dualsink.spark import local_rows
 
 PLACE = ("index", "id", "routing")
 """Where a document is. None of ours has a routing, by which an index can hold an id once in each of its shards."""
@@ -33,8 +34,8 @@ def read(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFra
     pieces = [(name, i, slices) for name in names for i in range(slices)]
     schema = ", ".join(f"`{name}` {kind}" for name, kind in _DOCUMENT_DDL.items())
     if not pieces:
-        return spark.createDataFrame([], schema)
-    work = spark.createDataFrame(pieces, "index string, slice int, slices int").repartition(len(pieces))
+        return local_rows.frame(spark, [], schema)
+    work = local_rows.frame(spark, pieces, "index string, slice int, slices int").repartition(len(pieces))
 
     def fetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

@@ -31,6 +31,7 @@ from dualsink.opensearch.alias import Alias
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
+from dualsink.spark import local_rows
 
 _KEY = list(IDENTITY)
 _TOPICS = 100
@@ -268,7 +269,7 @@ def _own(spark: SparkSession, topic: Topic, positions: Sequence[Position]) -> Da
     """
     own = [position for position in positions if position.topic == topic.name]
     if not own:
-        return spark.createDataFrame([], "topic_id string, partition int, offset long")
+        return local_rows.frame(spark, [], "topic_id string, partition int, offset long")
     return kafka_side.records_between(spark, topic, own[0].topic_id, own[0].marks).select(*RECORD)
 
 

@@ -30,6 +30,7 @@ from dualsink.ledger.seals import Chain, Seal, Span
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import ALTERED, DOUBLED
 from dualsink.settings import Settings
+from dualsink.spark import local_rows
 
 Key = tuple[str, date]
 """Table and day."""
@@ -87,7 +88,7 @@ class Proven:
         spans = [row for row in _spans(self.seals) if row[1] == self.position.topic_id]
         if not spans:
             return events
-        known = F.broadcast(events.sparkSession.createDataFrame(spans, SPANS))
+        known = F.broadcast(local_rows.frame(events.sparkSession, spans, SPANS))
         claimed = read.select(*IDENTITY).distinct().withColumn("claimed", F.lit(True))
         events = events.join(claimed, list(IDENTITY), "left")
         same = [events[name] == known[name] for name in ("day", "topic_id", "partition")]
@@ -291,7 +292,7 @@ def _altered(store: str, table: str, tables: Tables, proven: Proven) -> list[Fin
     spans = _spans(of_table)
     if not spans:
         return []
-    known = F.broadcast(tables.archive.sparkSession.createDataFrame(spans, SPANS))
+    known = F.broadcast(local_rows.frame(tables.archive.sparkSession, spans, SPANS))
     rows = digested_days(table, tables, proven.position.topic, [seal.day for seal in of_table])
     rows = rows.join(known, ["day", "topic_id", "partition"])
     rows = rows.where(F.col("offset").between(F.col("first"), F.col("last")))

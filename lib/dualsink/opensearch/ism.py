@@ -18,7 +18,6 @@ from dualsink.opensearch import index as indices
 from dualsink.opensearch.hot_tier import HotTier
 
 ABSENT = "no ISM here: `retention` deletes whole days"
-_ROOT = "/_plugins/_ism"
 # ISM was quicker than this command: it attached the index by the template, or is moving it to its next state now.
 _PASSING = ("already has a policy", "while transitioning")
 
@@ -109,41 +108,39 @@ def ensure_policy(client: OpenSearch, hot: HotTier) -> str:
 
 
 def _ensure(client: OpenSearch, prefix: str, policy: str, body: dict[str, Any]) -> str:
-    state, version = _install(client, f"{_ROOT}/policies/{policy}", body)
+    state, version = _install(client, policy, body)
     for index in _explain(client, prefix):
         if index["policy_id"] is None:
-            _order(client, "add", index["index"], policy)
+            _attach(client, index["index"], policy)
         elif index["policy_id"] == policy and index["disabled"]:
             # `retry` and `change_policy` answer "updated" for it and do nothing.
-            client.transport.perform_request("POST", f"{_ROOT}/remove/{index['index']}")
-            _order(client, "add", index["index"], policy)
+            client.plugins.index_management.remove_policy_from_index(index["index"])
+            _attach(client, index["index"], policy)
         elif index["policy_id"] == policy and index["enabled"] and index["version"] not in (None, version):
-            _order(client, "change_policy", index["index"], policy)
+            _renew(client, index["index"], policy)
     return state
 
 
-def _install(client: OpenSearch, path: str, wanted: dict[str, Any]) -> tuple[str, int]:
+def _install(client: OpenSearch, policy: str, wanted: dict[str, Any]) -> tuple[str, int]:
     """Install a policy; return what was done and its number.
 
     The number is the sequence number that the policy has now.
     """
     try:
-        found = client.transport.perform_request("GET", path)
+        found = client.plugins.index_management.get_policy(policy)
     except NotFoundError:
-        return "created", _put(client, path, wanted)
+        return "created", _put(client, policy, wanted)
     if _contains(found["policy"], wanted["policy"]):
         return "exists", found["_seq_no"]
     numbers = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
-    return "updated", _put(client, path, wanted, **numbers)
+    return "updated", _put(client, policy, wanted, **numbers)
 
 
-def _put(client: OpenSearch, path: str, policy: dict[str, Any], **numbers: int) -> int:
+def _put(client: OpenSearch, policy: str, body: dict[str, Any], **numbers: int) -> int:
     try:
-        return client.transport.perform_request("PUT", path, params=numbers, body=policy)["_seq_no"]
+        return client.plugins.index_management.put_policy(policy, body=body, params=numbers)["_seq_no"]
     except (RequestError, AuthorizationException) as error:
-        raise DeploymentError(
-            f"ISM refuses the policy {path.rsplit('/', 1)[1]}: {error}. Nothing was changed."
-        ) from None
+        raise DeploymentError(f"ISM refuses the policy {policy}: {error}. Nothing was changed.") from None
 
 
 def _contains(found: Any, wanted: Any) -> bool:
@@ -162,17 +159,28 @@ def _contains(found: Any, wanted: Any) -> bool:
     return found == wanted
 
 
-def _order(client: OpenSearch, what: str, index: str, policy: str) -> None:
-    """Attach a policy or change to its newest version.
+def _attach(client: OpenSearch, index: str, policy: str) -> None:
+    """Attach a policy to an index."""
+    answer = client.plugins.index_management.add_policy(index, body={"policy_id": policy})
+    _check(answer, f"add {policy} on", index)
 
-    An index that vanished meanwhile needs neither.
+
+def _renew(client: OpenSearch, index: str, policy: str) -> None:
+    """Change an index to its policy's newest version."""
+    answer = client.plugins.index_management.change_policy(index, body={"policy_id": policy})
+    _check(answer, f"change policy {policy} on", index)
+
+
+def _check(answer: dict[str, Any], deed: str, index: str) -> None:
+    """Raise DeploymentError for what ISM refused.
+
+    An index that vanished meanwhile needs nothing.
     """
-    answer = client.transport.perform_request("POST", f"{_ROOT}/{what}/{index}", body={"policy_id": policy})
     reasons = "; ".join(failed["reason"] for failed in answer.get("failed_indices", []))
     if reasons and not any(passing in reasons for passing in _PASSING):
         raise DeploymentError(
-            f"ISM refuses to {what.replace('_', ' ')} {policy} on {index}: {reasons}. "
-            f"Look at `GET {_ROOT}/explain/{index}`, then run `retention` again."
+            f"ISM refuses to {deed} {index}: {reasons}. "
+            f"Look at `GET /_plugins/_ism/explain/{index}`, then run `retention` again."
         )
 
 
@@ -185,7 +193,7 @@ def drop_policy(client: OpenSearch, hot: HotTier) -> bool:
 
 def _drop(client: OpenSearch, policy: str) -> bool:
     try:
-        client.transport.perform_request("DELETE", f"{_ROOT}/policies/{policy}")
+        client.plugins.index_management.delete_policy(policy)
     except NotFoundError:
         return False
     return True
@@ -216,7 +224,7 @@ def _explained(client: OpenSearch, name: str) -> dict[str, Any] | None:
     For a missing index it is 400, not 404.
     """
     try:
-        return client.transport.perform_request("GET", f"{_ROOT}/explain/{name}")[name]
+        return client.plugins.index_management.explain_index(name)[name]
     except (RequestError, NotFoundError, KeyError):
         if client.indices.exists(index=name):
             raise

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from dualsink.errors import CheckpointError, FilesChanged
 from dualsink.iceberg import snapshots
 from dualsink.iceberg.archive import Archive
+from dualsink.spark import local_rows
 
 COLUMNS = {
     "time": "timestamp",
@@ -107,7 +108,7 @@ def append(spark: SparkSession, archive: Archive, *added: Entry) -> None:
     now = datetime.now(UTC)
     values = [{"time": now, **asdict(entry)} for entry in added]
     rows = [tuple(each[name] for name in COLUMNS) for each in values]
-    spark.createDataFrame(rows, _DDL).writeTo(archive.audit).append()
+    local_rows.frame(spark, rows, _DDL).writeTo(archive.audit).append()
 
 
 def carry_out(
@@ -178,5 +179,5 @@ def entries(spark: SparkSession, archive: Archive) -> DataFrame:
     None if nothing was ever entered.
     """
     if not spark.catalog.tableExists(archive.audit):
-        return spark.createDataFrame([], _DDL)
+        return local_rows.frame(spark, [], _DDL)
     return spark.table(archive.audit).orderBy("time")

@@ -30,6 +30,7 @@ from dualsink.iceberg.snapshots import Snapshot
 from dualsink.iceberg.storage import Bucket
 from dualsink.operations import plan as plan_of
 from dualsink.settings import Settings
+from dualsink.spark import local_rows
 from dualsink.stream import exactly_once
 
 IDLE = timedelta(days=30)
@@ -357,7 +358,7 @@ def _unknown(spark: SparkSession, table: str, paths: list[str]) -> list[str]:
     """Return those of some files that are in no snapshot."""
     if not paths:
         return []
-    listed = spark.createDataFrame([(path,) for path in paths], "file_path string")
+    listed = local_rows.frame(spark, [(path,) for path in paths], "file_path string")
     known = spark.sql(f"SELECT file_path FROM {table}.all_files")
     return [row.file_path for row in listed.join(known, "file_path", "left_anti").collect()]
 
@@ -434,7 +435,7 @@ def _remove(spark: SparkSession, upkeep: Upkeep, step: Step) -> str:
     It compares them with the table once more.
     """
     listed = [(file.path, file.modified) for file in step.orphans]
-    spark.createDataFrame(listed, "file_path string, last_modified timestamp").createOrReplaceTempView(
+    local_rows.frame(spark, listed, "file_path string, last_modified timestamp").createOrReplaceTempView(
         "dualsink_stored"
     )
     limit = datetime.now(UTC) - timedelta(hours=upkeep.orphan_hours)

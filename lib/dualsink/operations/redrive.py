@@ -16,6 +16,7 @@ from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import HELD, check_tables
 from dualsink.operations import plan as plan_of
 from dualsink.settings import Settings
+from dualsink.spark import local_rows
 from dualsink.stream import exactly_once
 from dualsink.stream.checkpoint import Checkpoint
 from dualsink.stream.exactly_once import Claim, Compared
@@ -118,7 +119,7 @@ def _mark_resolved(spark: SparkSession, archive: Archive, good: DataFrame, refus
 
     A document that OpenSearch still refuses stays in stage `hot`.
     """
-    still = spark.createDataFrame(refused, ddl(COORDINATES)).withColumn("stage", F.lit(quarantine.HOT))
+    still = local_rows.frame(spark, refused, ddl(COORDINATES)).withColumn("stage", F.lit(quarantine.HOT))
     staged = list(quarantine.STAGED)
     quarantine.resolve(
         spark, archive.quarantine, good.select(*staged).join(F.broadcast(still), staged, "left_anti").distinct()

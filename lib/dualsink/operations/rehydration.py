@@ -32,6 +32,7 @@ from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import plan as plan_of
 from dualsink.settings import Settings
+from dualsink.spark import local_rows
 from dualsink.timeline import moment
 
 
@@ -254,7 +255,7 @@ def _create(client: OpenSearch, hot: HotTier, days: Sequence[date]) -> None:
 
 def _proof(rows: DataFrame, copies: DataFrame, refused: list[tuple]) -> Proof:
     found = digested(copies).persist()
-    refusals = rows.sparkSession.createDataFrame(refused, ddl(COORDINATES))
+    refusals = local_rows.frame(rows.sparkSession, refused, ddl(COORDINATES))
     try:
         lines, findings = hot_side.compare(digested(rows), found, refusals)
         return Proof(lines, differences_of(findings))

@@ -18,7 +18,7 @@ _NO_ADDRESSES = dict.fromkeys(
 
 
 class Pages:
-    """Pages of a run's stages, made beside the next stage."""
+    """Pages of a run's stages, made in the background."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1)

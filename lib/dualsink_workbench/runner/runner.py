@@ -17,7 +17,6 @@ from rich.console import Console
 
 from dualsink import invocation, words
 from dualsink.errors import PlatformError, SettingsError
-from dualsink.kafka.source import Source
 from dualsink.notebook import results
 from dualsink.notebook.results import Stage
 from dualsink.operations import legal_holds
@@ -52,7 +51,7 @@ def run(
     PlatformError if the machine lacks something, SettingsError for an unknown stage or a run id in use.
     """
     notebooks = find_notebooks(stages)
-    Source.of(settings).check()
+    _check_input(settings)
     legal_holds.read(settings.legal_holds)
     settings = with_run_id(absolute(settings), bool(stages))
     preflight(settings, out)
@@ -63,9 +62,18 @@ def run(
         Kernels(settings, notebooks) as kernels,
         servers(settings, out, keep_servers, extra),
     ):
-        status = _Run(settings, notebooks, out, kernels, jvm).to_its_end()
+        job = _Run(settings, notebooks, out, kernels, jvm)
+        status = job.to_its_end()
+    job.say_where()
     _say_whats_next(settings, out, keep_servers, status)
     return 0 if status == "ok" else 1
+
+
+def _check_input(settings: Settings) -> None:
+    if settings.input_path or settings.formats:
+        from dualsink.kafka.source import Source  # half a second, which generated events need not wait for
+
+        Source.of(settings).check()
 
 
 def find_notebooks(stages: list[str]) -> list[Path]:
@@ -253,7 +261,9 @@ class _Run:
             with unhurried():
                 self._give_back_jvm(status)
                 self._report(status)
-        self._summarise()
+        self._make_pages()
+        if ledger := results.ledger(self._settings):
+            console.show_ledger(ledger, self._out)
         return status
 
     def _report(self, status: str) -> None:
@@ -292,8 +302,6 @@ class _Run:
         finally:
             if recorded := results.read(self._settings, stage.name):
                 stage.fact, stage.result = recorded["fact"], recorded["result"]
-            if (executed := self._settings.run_path / notebook.name).is_file():
-                self._pages.add(executed, stage.fact)
             width = max(len(stage.name) for stage in self._stages)
             self._out.print(console.stage_line(stage, width), soft_wrap=True)
 
@@ -335,9 +343,14 @@ class _Run:
             self._out.print(f"{results.LEDGER_STAGE} recorded no ledger.", style="red")
         return bool(ledger and ledger["holds"])
 
-    def _summarise(self) -> None:
-        if ledger := results.ledger(self._settings):
-            console.show_ledger(ledger, self._out)
+    def _make_pages(self) -> None:
+        """Have the stages' pages made, while servers are stopped."""
+        for stage, notebook in zip(self._stages, self._notebooks, strict=True):
+            if (executed := self._settings.run_path / notebook.name).is_file():
+                self._pages.add(executed, stage.fact)
+
+    def say_where(self) -> None:
+        """Say where pages, report and notebooks are."""
         folder = self._settings.run_path
         for stage, error in self._pages.missing().items():
             self._out.print(f"No page of {stage}: {type(error).__name__}: {error}", style="yellow", soft_wrap=True)
