@@ -12,8 +12,9 @@ from pyspark.sql.types import StructType
 def frame(spark: SparkSession, rows: Sequence[Sequence[Any]], ddl: str) -> DataFrame:
     """Return rows as a data frame.
 
-    Each has a value for every column of the DDL; times have a zone. They travel by Arrow: `createDataFrame` of a list starts a Python worker to convert them, a
-    second of work for a handful. Raises ArrowInvalid or ArrowTypeError for a value that is not of its column's type.
+    Each has a value for every column of the DDL; times have a zone. They travel by Arrow: `createDataFrame` of a list
+    starts a Python worker to convert them, a second of work for a handful. Raises ArrowInvalid or ArrowTypeError for a
+    value that is not of its column's type.
     """
     schema = StructType.fromDDL(ddl)
     columns = to_arrow_schema(schema)
