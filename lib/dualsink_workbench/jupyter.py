@@ -54,13 +54,26 @@ def notebooks(settings: Settings) -> Path:
     """
     known = runner.all_notebooks()
     source = known[0].parent
-    folder = settings.runs_path / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-lab-{settings.environment[:12]}"
+    folder = _new_folder(settings)
     params = parameters.write(settings, folder / "params.yaml") if differing(settings) else None
     others = [file for name in _LAST if (file := source / name).is_file()]
     for notebook in (*known, *others, *source.glob("solutions/*.ipynb")):
         _copy(notebook, folder / notebook.relative_to(source), settings, params)
     _welcome(settings, folder, [*known, *others])
     return folder
+
+
+def _new_folder(settings: Settings) -> Path:
+    """Create a folder of copies that no other start has."""
+    wanted = settings.runs_path / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-lab-{settings.environment[:12]}"
+    folder, number = wanted, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:  # of a start in the same second
+            number += 1
+            folder = wanted.with_name(f"{wanted.name}-{number}")
 
 
 def _welcome(settings: Settings, folder: Path, notebooks: Iterable[Path]) -> None:

@@ -1,6 +1,7 @@
 """What JupyterLab opens: copies of the notebooks, and a page of welcome."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -24,6 +25,13 @@ def test_the_defaults_are_copied_as_they_are(values):
     names = {file.relative_to(source) for file in source.rglob("*.ipynb") if ".ipynb_checkpoints" not in file.parts}
     assert {file.relative_to(folder) for file in folder.rglob("*.ipynb")} == names
     assert all((folder / name).read_bytes() == (source / name).read_bytes() for name in names)
+
+
+def test_starts_in_the_same_second_have_a_folder_each(values):
+    with ThreadPoolExecutor(4) as starts:
+        folders = list(starts.map(lambda _: jupyter.notebooks(Settings(**values)), range(4)))
+    assert len(set(folders)) == 4
+    assert all((folder / "welcome.md").read_text(encoding="utf-8").count(f"`{folder}`") == 1 for folder in folders)
 
 
 def test_other_settings_are_in_the_copies(values):
