@@ -9,6 +9,9 @@ from dualsink.notebook.explorer import archive_search
 
 ENDLESS = "SELECT count(*) FROM range(10000000000) AS a, range(1000) AS b WHERE hash(a.range + b.range) % 7 = 1"
 
+LONG = "SELECT count(*) FROM range(1500000) AS a, range(1000) AS b WHERE hash(a.range + b.range) % 7 = 1"
+"""It takes half a minute."""
+
 
 def test_a_search_that_takes_too_long_ends_with_advice():
     began = time.monotonic()
@@ -18,6 +21,16 @@ def test_a_search_that_takes_too_long_ends_with_advice():
     ):
         database.execute(ENDLESS).fetchall()
     assert time.monotonic() - began < 20
+
+
+def test_a_search_whose_time_is_up_between_two_statements_ends_in_the_second():
+    with (
+        pytest.raises(ServiceUnavailable, match=r"longer than 0\.2 s to answer"),
+        archive_search.opened(longest=0.2) as database,
+    ):
+        database.execute("SELECT 1").fetchall()
+        time.sleep(0.5)  # as reading the table's metadata takes
+        database.execute(LONG).fetchall()
 
 
 def test_a_search_that_ends_in_time_is_not_disturbed():

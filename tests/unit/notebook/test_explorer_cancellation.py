@@ -22,6 +22,8 @@ from dualsink.settings import Settings
 from dualsink_workbench.explorer_page import application
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
+LONG = "SELECT count(*) FROM range(1500000) AS a, range(1000) AS b WHERE hash(a.range + b.range) % 7 = 1"
+"""It takes half a minute."""
 SOON = 20
 
 
@@ -79,6 +81,13 @@ def test_reading_the_archive_ends_when_it_is_cancelled(cancellation):
     with pytest.raises(DualsinkError), archive_search.opened() as database:
         database.execute(ENDLESS).fetchall()
     assert time.monotonic() - start < SOON
+
+
+def test_an_archive_search_that_is_cancelled_between_two_statements_ends_in_the_second(cancellation):
+    with pytest.raises(Cancelled), archive_search.opened() as database:
+        cancellation.request()
+        time.sleep(0.5)
+        database.execute(LONG).fetchall()
 
 
 def test_nothing_is_begun_for_a_question_that_was_cancelled(mute, cancellation):

@@ -4,7 +4,6 @@ PyIceberg reads, DuckDB filters and counts. A search reads twice: first the colu
 columns of the few rows that are shown.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from typing import Any
 import duckdb
 from pyiceberg.table import StaticTable
 
-from dualsink.errors import ServiceUnavailable
 from dualsink.events.model import IDENTITY
 from dualsink.events.strict_json import read_exactly
 from dualsink.iceberg import reader
@@ -38,39 +36,34 @@ def _sorted(table: str, oldest: bool) -> str:
 def opened(longest: float = LONGEST) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database for one search.
 
-    Raises ServiceUnavailable if the search takes longer than `longest` seconds or is cancelled.
+    Raises ServiceUnavailable if the block takes longer than `longest` seconds, Cancelled if its question is cancelled:
+    whatever step it is at, and at the latest when the file that PyIceberg reads has been read.
     """
-    with duckdb.connect() as database, cancellation.current().ending(database.interrupt):
-        limit = threading.Timer(longest, database.interrupt)
-        limit.start()
-        try:
-            yield database
-        except duckdb.InterruptException:
-            raise ServiceUnavailable(
-                f"The archive took longer than {longest:g} s to answer: narrow the time range or the search."
-            ) from None
-        finally:
-            limit.cancel()
+    late = f"The archive took longer than {longest:g} s to answer: narrow the time range or the search."
+    with (
+        cancellation.limited(longest, late) as limit,
+        duckdb.connect() as database,
+        limit.ending(database.interrupt),
+    ):
+        yield database
 
 
-def find(table: StaticTable, slices: Sequence[Slice], wanted: Search) -> Answer:
+def find(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], wanted: Search) -> Answer:
     """Answer a search with both times from some slices.
 
     Raises SettingsError for what the archive cannot be asked.
     """
-    asked = lucene.condition(wanted.text)
-    with opened() as database:
-        _keep(database, table, slices, asked)
-        levels, services = _chosen("level", wanted.levels), _chosen("service", wanted.services)
-        both = _all(levels, services)
-        total = _ask(database, f"SELECT count(*) FROM found WHERE {both.sql}", both.values)[0][0]
-        return Answer(
-            total,
-            _page(database, table, both, wanted) if total else [],
-            _counted(database, "level", services),
-            _counted(database, "service", levels),
-            _bars(database, both, wanted.step),
-        )
+    _keep(database, table, slices, lucene.condition(wanted.text))
+    levels, services = _chosen("level", wanted.levels), _chosen("service", wanted.services)
+    both = _all(levels, services)
+    total = _ask(database, f"SELECT count(*) FROM found WHERE {both.sql}", both.values)[0][0]
+    return Answer(
+        total,
+        _page(database, table, both, wanted) if total else [],
+        _counted(database, "level", services),
+        _counted(database, "service", levels),
+        _bars(database, both, wanted.step),
+    )
 
 
 def where(wanted: Search) -> Condition:
@@ -84,12 +77,12 @@ def where(wanted: Search) -> Condition:
     return _all(within, lucene.condition(wanted.text), *chosen)
 
 
-def trace(table: StaticTable, slices: Sequence[Slice], trace_id: str, size: int) -> Answer:
+def trace(
+    database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], trace_id: str, size: int
+) -> Answer:
     """Return the first `size` events of a trace."""
-    asked = Condition("trace_id = $trace", {"trace": trace_id}, {"trace_id"})
-    with opened() as database:
-        _keep(database, table, slices, asked)
-        events = _page(database, table, Condition("TRUE"), Search(size=size, oldest=True))
+    _keep(database, table, slices, Condition("trace_id = $trace", {"trace": trace_id}, {"trace_id"}))
+    events = _page(database, table, Condition("TRUE"), Search(size=size, oldest=True))
     return Answer(len(events), events)
 
 
@@ -106,9 +99,9 @@ def _keep(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Seque
 def _ask(database: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> list[tuple]:
     """Run a statement and fetch all of its rows.
 
-    A result that is not read to its end keeps its connection. Raises Cancelled.
+    A result that is not read to its end keeps its connection. Raises the reason if the question has ended.
     """
-    cancellation.current().check()  # an interruption between two statements has no effect on the second
+    cancellation.current().check()
     return database.execute(sql, values).fetchall()
 
 

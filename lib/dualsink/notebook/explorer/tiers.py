@@ -68,8 +68,9 @@ def trace(stores: Stores, trace_id: str, around: datetime, tier: Tier) -> Answer
             return hot_search.trace(client, stores.hot, trace_id, _LONGEST_TRACE, tier)
 
     def in_archive() -> Answer:
-        slices = archive_slices(around - TRACE_SPAN, around + TRACE_SPAN, _hot_days(stores, tier))
-        return archive_search.trace(stores.archive(), slices, trace_id, _LONGEST_TRACE)
+        with archive_search.opened() as database:
+            slices = archive_slices(around - TRACE_SPAN, around + TRACE_SPAN, _hot_days(stores, tier))
+            return archive_search.trace(database, stores.archive(), slices, trace_id, _LONGEST_TRACE)
 
     answer = Answer()
     asked = {"OpenSearch": in_hot} if tier in ("hot", "both") else {}
@@ -84,8 +85,9 @@ def _in_hot(stores: Stores, wanted: Search) -> Answer:
 
 
 def _in_archive(stores: Stores, wanted: Search) -> Answer:
-    slices = archive_slices(wanted.start, wanted.end, _hot_days(stores, wanted.tier))
-    return archive_search.find(stores.archive(), slices, wanted)
+    with archive_search.opened() as database:
+        slices = archive_slices(wanted.start, wanted.end, _hot_days(stores, wanted.tier))
+        return archive_search.find(database, stores.archive(), slices, wanted)
 
 
 def _collect(asked: dict[str, Callable[[], Answer]], answer: Answer, wanted: Search) -> None:
