@@ -5,6 +5,7 @@ for Nessie's own interface; one GET gives the table's metadata file, and from th
 catalogue, delete files included.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -57,6 +58,11 @@ class Slice:
     first: datetime
     end: datetime
 
+    def within(self, other: "Slice") -> "Slice | None":
+        """Return what both slices have, None without any."""
+        first, end = max(self.first, other.first), min(self.end, other.end)
+        return Slice(first, end) if first < end else None
+
     def expression(self) -> BooleanExpression:
         """Return Iceberg's filter, by which files are skipped unread."""
         return And(GreaterThanOrEqual("timestamp", _text(self.first)), LessThan("timestamp", _text(self.end)))
@@ -79,10 +85,19 @@ def extent(table: StaticTable) -> tuple[datetime, datetime] | None:
 
     First instant of the first day and end of the last one, from metadata alone.
     """
-    days = [part["partition"]["timestamp_day"] for part in _partitions(table)]
-    if not days:
-        return None
-    return _midnight(min(days)), _midnight(max(days)) + timedelta(days=1)
+    found = days(table)
+    return (found[-1][0].first, found[0][0].end) if found else None
+
+
+def days(table: StaticTable) -> list[tuple[Slice, int]]:
+    """Return event days (UTC), newest first, with their rows.
+
+    They come from metadata alone; rows that delete files take away are counted.
+    """
+    counts: Counter[date] = Counter()
+    for part in _partitions(table):
+        counts[part["partition"]["timestamp_day"]] += part["record_count"]
+    return [(_whole(day), rows) for day, rows in sorted(counts.items(), reverse=True)]
 
 
 def volume(table: StaticTable) -> tuple[int, int]:
@@ -99,8 +114,9 @@ def _partitions(table: StaticTable) -> list[dict[str, Any]]:
     return table.inspect.partitions().to_pylist() if table.current_snapshot() else []
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _whole(day: date) -> Slice:
+    midnight = datetime.combine(day, time(), UTC)
+    return Slice(midnight, midnight + timedelta(days=1))
 
 
 def _text(moment: datetime) -> str:

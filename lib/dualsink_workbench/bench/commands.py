@@ -112,7 +112,7 @@ def check(names: list[str], known: list[str], shape: str, events: int, batch: in
 def time_explorer(settings: Settings, say: Say, events: int, archived_days: int, calls: int, output: Path) -> None:
     """Time searches of the log explorer."""
     with _own(settings, "explorer") as (_, own):
-        found = explorer.measure(own, events, archived_days, calls)
+        found = explorer.measure(own, events, archived_days, calls, say)
         say(report.table(rig.write(output, "explorer", own, found)))
 
 

@@ -1,7 +1,7 @@
 """Search times of the log explorer over several days."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from dualsink import words
 from dualsink.notebook.explorer import tiers
 from dualsink.notebook.explorer.answers import Answer, Search
+from dualsink.notebook.explorer.state import PATIENCE
 from dualsink.notebook.explorer.stores import Stores
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
@@ -27,21 +29,30 @@ _SERVICES = ("order-service", "cart-service", "api-gateway", "payment-service")
 _LEVELS = (("ERROR",), ("ERROR", "FATAL"), ("WARN",))
 
 
-def measure(settings: Settings, events: int, archived_days: int, calls: int) -> dict[str, Any]:
+def measure(
+    settings: Settings, events: int, archived_days: int, calls: int, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Fill the stores and time `calls` searches in every tier.
 
-    Returns seconds by tier and kind of search.
+    Returns seconds by tier and kind of search, and how many answers were partial, since the archive is read with the
+    patience that the page has. `say` receives progress lines.
     """
-    loaded = _load(settings, events, archived_days)
+    loaded = _load(settings, events, archived_days, say)
+    say(f"searching: {calls} times in each of {', '.join(TIERS)}")
     kinds = _kinds(_some_traces(settings))
     taken: dict[str, dict[str, list[float]]] = {tier: defaultdict(list) for tier in TIERS}
+    partial: Counter[str] = Counter()
     for kind, changes in _calls(kinds, len(kinds) + calls):
         for tier in TIERS:
-            taken[tier][kind].append(_timed(settings, Search(**changes, tier=tier)))
-    return {"loaded": loaded | _totals(settings), "tiers": {tier: _summary(found) for tier, found in taken.items()}}
+            start = time.perf_counter()
+            answer = _found(settings, Search(**changes, tier=tier, patience=PATIENCE))
+            taken[tier][kind].append(time.perf_counter() - start)
+            partial[tier] += answer.since is not None
+    found = {tier: _summary(seconds) | {"partial": partial[tier]} for tier, seconds in taken.items()}
+    return {"loaded": loaded | _totals(settings), "tiers": found}
 
 
-def _load(settings: Settings, events: int, archived_days: int) -> dict[str, Any]:
+def _load(settings: Settings, events: int, archived_days: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Fill both stores with hot days, the archive further.
 
     Each older day has as many events as a hot one.
@@ -53,7 +64,8 @@ def _load(settings: Settings, events: int, archived_days: int) -> dict[str, Any]
 
     def fill(spark: SparkSession, settings: Settings) -> None:
         setup.create_all(spark, settings)
-        for ago in days:
+        for number, ago in enumerate(days, 1):
+            say(f"filling day {number} of {len(days)} with {words.count(a_day, 'event')}")
             loading.fill_day(spark, settings, a_day, ago)
 
     rig.with_spark(settings, fill)
@@ -98,12 +110,6 @@ def _calls(kinds: dict[str, Callable[[Random], dict[str, Any]]], count: int) -> 
     for i in range(count):
         name = names[i % len(names)]
         yield name, kinds[name](random)
-
-
-def _timed(settings: Settings, search: Search) -> float:
-    start = time.perf_counter()
-    _found(settings, search)
-    return time.perf_counter() - start
 
 
 def _found(settings: Settings, search: Search) -> Answer:

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from tests.support.lost_shard import lost_shard
@@ -10,7 +10,7 @@ from tests.support.lost_shard import lost_shard
 from dualsink.kafka import producer
 from dualsink.kafka.producer import Record
 from dualsink.kafka.topic import Topic
-from dualsink.notebook.explorer import tiers
+from dualsink.notebook.explorer import archive_search, tiers
 from dualsink.notebook.explorer.answers import Answer, Search
 from dualsink.notebook.explorer.stores import Stores
 from dualsink.opensearch import index
@@ -52,8 +52,8 @@ def stores(local: Settings, spark, tmp_path_factory) -> Settings:
 
 def _record(number: int, event: tuple) -> Record:
     days, level, service, host, trace, message, attributes = event
-    time = NOW - timedelta(days=days, minutes=1, seconds=-number)
-    fields = {"timestamp": time.isoformat(), "level": level, "service": service, "host": host, "message": message}
+    moment = NOW - timedelta(days=days, minutes=1, seconds=-number)
+    fields = {"timestamp": moment.isoformat(), "level": level, "service": service, "host": host, "message": message}
     fields |= {"stack_trace": TRACE} if level == "ERROR" else {}
     fields |= {"trace_id": trace, "span_id": f"{trace}-{host}"} if trace else {}
     return Record(service.encode(), json.dumps(fields | attributes).encode(), None)
@@ -68,6 +68,16 @@ def test_before_the_first_event_nothing_is_found_and_nothing_is_wrong(spark, set
     setup.create_all(spark, settings)
     answer = answered(settings, Search("", tier=tier))
     assert (answer.total, answer.events, answer.troubles) == (0, [], [])
+
+
+def test_without_patience_the_newest_days_of_the_archive_are_read_and_said(stores, monkeypatch):
+    monkeypatch.setattr(archive_search, "AT_LEAST", 3)
+    answer = answered(stores, Search(tier="archive", patience=0))
+    assert sorted((event["message"] for event in answer.events), key=MESSAGES.index) == MESSAGES[-3:]
+    assert (answer.total, answer.troubles) == (3, [])
+    assert answer.since == datetime.combine(NOW - timedelta(days=1, minutes=1, seconds=-5), time(), UTC)
+    assert answered(stores, Search(tier="archive", patience=60)).since is None
+    assert answered(stores, Search(tier="archive", patience=60)).total == len(EVENTS)
 
 
 def found(settings: Settings, text: str = "", tier: str = "hot", **more) -> list[str]:

@@ -25,7 +25,7 @@ def proven(spark, settings):
 
 with rig.own_servers(Settings()) as servers:
     for name, work in {
-        "explorer": lambda settings: explorer.measure(settings, events=7_000, archived_days=1, calls=7),
+        "explorer": lambda settings: explorer.measure(settings, 7_000, archived_days=1, calls=7, say=print),
         "flat": lambda settings: flat.measure(servers, settings, events=3_000),
         "freshness": lambda settings: freshness.measure(settings, 100, trigger=1, refresh=1, warm_up=8, seconds=6),
         "ledger": lambda settings: rig.with_spark(settings, proven),

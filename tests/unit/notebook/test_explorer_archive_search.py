@@ -37,3 +37,18 @@ def test_a_search_that_ends_in_time_is_not_disturbed():
     with archive_search.opened(longest=0.2) as database:
         assert database.execute("SELECT 1").fetchall() == [(1,)]
     time.sleep(0.3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "read", "taken", "days"),
+    [
+        ([100_000] * 5, 0, 0.0, 2),
+        ([900_000, 1], 0, 0.0, 1),
+        ([100_000] * 9, 200_000, 0.2, 8),
+        ([900_000, 1], 200_000, 0.2, 0),
+        ([1], 200_000, 1.5, 0),
+    ],
+    ids=["some at first", "a large day at first", "what fits by the speed so far", "a day too large", "time is up"],
+)
+def test_as_many_days_are_read_as_fit_into_a_second(rows, read, taken, days):
+    assert archive_search._fitting(rows, read, taken, patience=1) == days

@@ -22,7 +22,7 @@ class Search:
     """Search: text, times, filters and tier.
 
     Times are UTC, `end` excluded, None for open; no level or service means all of them. `oldest` asks for the first
-    events instead of the newest.
+    events instead of the newest. `patience` is how many seconds the archive may read, None for as long as it takes.
     """
 
     text: str = ""
@@ -33,6 +33,7 @@ class Search:
     tier: Tier = "hot"
     size: int = 100
     oldest: bool = False
+    patience: float | None = None
 
     def within(self, start: datetime, end: datetime) -> "Search":
         """Return the same search between two times."""
@@ -50,7 +51,8 @@ class Answer:
 
     `events` are the newest (or oldest) of `total`, as dicts of FIELDS and `tier`. A level's count does not depend on
     the levels chosen, nor a service's on the services. `histogram` counts by (start of the bar, level). `troubles` says
-    which store failed and how; `seconds` is each store's own time.
+    which store failed and how; `seconds` is each store's own time. `since` is the time since when the archive was read
+    if the search had not the patience for all of it, else None.
     """
 
     total: int = 0
@@ -60,6 +62,7 @@ class Answer:
     histogram: Counter[tuple[datetime, str]] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    since: datetime | None = None
 
     def add(self, other: "Answer", size: int, oldest: bool = False) -> None:
         """Add another store's answer, of other events."""
@@ -69,6 +72,7 @@ class Answer:
         self.services += other.services
         self.histogram += other.histogram
         self.troubles += other.troubles
+        self.since = self.since or other.since
 
 
 def order(event: dict[str, Any]) -> tuple:

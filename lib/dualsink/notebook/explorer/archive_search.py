@@ -1,19 +1,20 @@
 """Archive's side of the explorer, without Spark.
 
 PyIceberg reads, DuckDB filters and counts. A search reads twice: first the columns that filter and count, then all
-columns of the few rows that are shown.
+columns between the first and the last event that are shown.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import duckdb
 from pyiceberg.table import StaticTable
 
-from dualsink.events.model import IDENTITY
 from dualsink.events.strict_json import read_exactly
 from dualsink.iceberg import reader
 from dualsink.iceberg.reader import Slice
@@ -21,15 +22,16 @@ from dualsink.notebook.explorer import cancellation, lucene
 from dualsink.notebook.explorer.answers import FIELDS, Answer, Search
 from dualsink.notebook.explorer.lucene import Condition
 
-_LIGHT = ("timestamp", "level", "service", *IDENTITY)
-_KEPT = ", ".join(f'"{name}"' for name in _LIGHT)
+_COUNTED = ("timestamp", "level", "service")
 _ORDER = ("timestamp", "partition", "offset", "position")
 LONGEST = 30
 """Seconds after which a search is given up."""
+AT_LEAST = 250_000
+"""Rows of the newest days that are read before their speed is judged."""
 
 
-def _sorted(table: str, oldest: bool) -> str:
-    return "ORDER BY " + ", ".join(f'{table}."{name}" {"ASC" if oldest else "DESC"}' for name in _ORDER)
+def _sorted(oldest: bool, names: Sequence[str] = _ORDER) -> str:
+    return "ORDER BY " + ", ".join(f'"{name}" {"ASC" if oldest else "DESC"}' for name in names)
 
 
 @contextmanager
@@ -53,16 +55,18 @@ def find(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequen
 
     Raises SettingsError for what the archive cannot be asked.
     """
-    _keep(database, table, slices, lucene.condition(wanted.text))
+    asked = lucene.condition(wanted.text)
+    since = _keep(database, table, slices, asked, wanted.patience)
     levels, services = _chosen("level", wanted.levels), _chosen("service", wanted.services)
     both = _all(levels, services)
     total = _ask(database, f"SELECT count(*) FROM found WHERE {both.sql}", both.values)[0][0]
     return Answer(
         total,
-        _page(database, table, both, wanted) if total else [],
+        _page(database, table, slices, asked, both, wanted) if total else [],
         _counted(database, "level", services),
         _counted(database, "service", levels),
         _bars(database, both, wanted.step),
+        since=since,
     )
 
 
@@ -81,19 +85,52 @@ def trace(
     database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], trace_id: str, size: int
 ) -> Answer:
     """Return the first `size` events of a trace."""
-    _keep(database, table, slices, Condition("trace_id = $trace", {"trace": trace_id}, {"trace_id"}))
-    events = _page(database, table, Condition("TRUE"), Search(size=size, oldest=True))
+    asked = Condition("trace_id = $trace", {"trace": trace_id}, {"trace_id"})
+    _keep(database, table, slices, asked)
+    events = _page(database, table, slices, asked, Condition("TRUE"), Search(size=size, oldest=True))
     return Answer(len(events), events)
 
 
-def _keep(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition) -> None:
+def _keep(
+    database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition,
+    patience: float | None = None,
+) -> datetime | None:  # fmt: skip
     """Create the table `found` of the rows that match.
 
-    It has the columns by which events are counted and sorted.
+    It has the columns by which events are counted. Their identities are not read: they never repeat, and would be most
+    of what is read. With `patience` (seconds) the newest days come first, and those that would take longer are left
+    out. Returns the time since when rows were read, None if all were.
     """
-    rows = reader.rows(table, slices, {*_LIGHT, *asked.columns})
-    database.register("archived", rows)
-    _ask(database, f"CREATE TABLE found AS SELECT {_KEPT} FROM archived WHERE {asked.sql}", asked.values)
+    _ask(database, "CREATE TABLE found (timestamp TIMESTAMPTZ, level VARCHAR, service VARCHAR)")
+    if patience is None:
+        _insert(database, table, slices, asked)
+        return None
+    ahead = [(day, rows) for day, rows in reader.days(table) if any(each.within(day) for each in slices)]
+    began, read, end = time.monotonic(), 0, datetime.max.replace(tzinfo=UTC)
+    while ahead:
+        count = _fitting([rows for _, rows in ahead], read, time.monotonic() - began, patience)
+        if not count:
+            return end
+        part = Slice(ahead[count - 1][0].first, end)
+        _insert(database, table, [piece for each in slices if (piece := each.within(part))], asked)
+        read += sum(rows for _, rows in ahead[:count])
+        end, ahead = part.first, ahead[count:]
+    return None
+
+
+def _insert(database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition) -> None:
+    database.register("archived", reader.rows(table, slices, {*_COUNTED, *asked.columns}))
+    columns = ", ".join(_COUNTED)
+    _ask(database, f"INSERT INTO found SELECT {columns} FROM archived WHERE {asked.sql}", asked.values)
+
+
+def _fitting(rows: Sequence[int], read: int, taken: float, patience: float) -> int:
+    """Count the next days that can be read in time.
+
+    `rows` are those of each, `read` those that were read in `taken` seconds: none yet, and some are read in any case.
+    """
+    most = read * (patience - taken) / taken if read else AT_LEAST
+    return max(sum(total <= most for total in accumulate(rows)), 0 if read else 1)
 
 
 def _ask(database: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> list[tuple]:
@@ -133,24 +170,23 @@ def _bars(database: duckdb.DuckDBPyConnection, where: Condition, step: timedelta
 
 
 def _page(
-    database: duckdb.DuckDBPyConnection, table: StaticTable, where: Condition, wanted: Search
-) -> list[dict[str, Any]]:
-    """Return one page of `found` as whole events, in order.
+    database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition,
+    chosen: Condition, wanted: Search,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the first events of `found` that are chosen, whole, in order.
 
-    They are looked up by identity.
+    They are read between the first and the last of them.
     """
-    order = _sorted("found", wanted.oldest)
-    page = f"CREATE TABLE page AS SELECT * FROM found WHERE {where.sql} {order} LIMIT {wanted.size:d}"
-    _ask(database, page, where.values)
-    ((first, last),) = _ask(database, "SELECT min(timestamp), max(timestamp) FROM page")
+    shown = f"SELECT timestamp FROM found WHERE {chosen.sql} {_sorted(wanted.oldest, _ORDER[:1])} LIMIT {wanted.size:d}"
+    ((first, last),) = _ask(database, f"SELECT min(timestamp), max(timestamp) FROM ({shown})", chosen.values)
     if first is None:
         return []
-    rows = reader.rows(table, [Slice(first, last + timedelta(microseconds=1))], FIELDS)
-    database.register("whole", rows)
-    names = ", ".join(f'whole."{name}"' for name in FIELDS)
-    same = " AND ".join(f'whole."{name}" = page."{name}"' for name in IDENTITY)
-    found = _ask(database, f"SELECT {names} FROM whole JOIN page ON {same} {_sorted('page', wanted.oldest)}")
-    return [_event(dict(zip(FIELDS, row, strict=True))) for row in found]
+    between = Slice(first, last + timedelta(microseconds=1))
+    pieces = [piece for each in slices if (piece := each.within(between))]
+    database.register("whole", reader.rows(table, pieces, {*FIELDS, *asked.columns}))
+    names, both = ", ".join(f'"{name}"' for name in FIELDS), _all(asked, chosen)
+    page = f"SELECT {names} FROM whole WHERE {both.sql} {_sorted(wanted.oldest)} LIMIT {wanted.size:d}"
+    return [_event(dict(zip(FIELDS, row, strict=True))) for row in _ask(database, page, both.values)]
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:

@@ -54,4 +54,4 @@ def nearby(wanted: Search) -> Iterator[Hint]:
 
 
 def _total(stores: Stores, wanted: Search) -> int:
-    return tiers.find(stores, replace(wanted, size=1))[1].total
+    return tiers.find(stores, replace(wanted, size=1, patience=None))[1].total

@@ -61,6 +61,7 @@ def _search(stores: Stores, asked: dict[str, Any]) -> Reply:
         "total": found.total,
         "events": [_event(event) for event in found.events],
         "troubles": found.troubles,
+        "since": found.since and found.since.isoformat(),
         "more": len(found.events) < min(found.total, state.MOST),
         "stores": found.seconds,
         "words": pasted.words(wanted.text),

@@ -20,12 +20,15 @@ RANGES: dict[str, timedelta | None] = {
 }
 MOST = 1_000
 """Longest list of events in the page."""
+PATIENCE = 1.0
+"""Seconds of reading the archive after which a person sees what was found so far."""
 
 
 class State(msgspec.Struct, frozen=True):
     """Query, times, filters and tier.
 
-    `range` is a name of RANGES, or `custom` for `start` to `end` (ISO 8601, UTC without a zone, empty for open).
+    `range` is a name of RANGES, or `custom` for `start` to `end` (ISO 8601, UTC without a zone, empty for open). The
+    archive is read for PATIENCE seconds, newest days first, or as long as it takes if it is wanted `whole`.
     """
 
     q: str = ""
@@ -36,6 +39,7 @@ class State(msgspec.Struct, frozen=True):
     service: tuple[str, ...] = ()
     tier: Tier = "hot"
     size: int = 100
+    whole: bool = False
 
     def search(self) -> Search:
         """Return the search as of now.
@@ -43,7 +47,8 @@ class State(msgspec.Struct, frozen=True):
         Raises SettingsError for an unknown range or time.
         """
         start, end = self._times(datetime.now(UTC))
-        return Search(self.q, start, end, self.level, self.service, self.tier, max(1, min(self.size, MOST)))
+        size, patience = max(1, min(self.size, MOST)), None if self.whole else PATIENCE
+        return Search(self.q, start, end, self.level, self.service, self.tier, size, patience=patience)
 
     def _times(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         if self.range == "custom":

@@ -30,7 +30,7 @@ function keyOf(event) {
 
 function mount(el, ask, inAddress) {
   let state = { ...EMPTY, ...(inAddress ? fromAddress(location.search) : {}) };
-  let [asked, pending, size, answer, tail, shown] = [new AbortController(), 0, PAGE, null, null, null];
+  let [asked, pending, size, whole, answer, tail, shown] = [new AbortController(), 0, PAGE, false, null, null, null];
   el.classList.add("ds-explorer");
 
   // -- what is on the page ---------------------------------------------------------------------------
@@ -125,7 +125,7 @@ function mount(el, ask, inAddress) {
   function change(changes) {
     const same = Object.keys(changes).every((name) => ["cols", "tz"].includes(name));
     const leaves = Object.keys(changes).some((name) => !["cols", "tz", "trace"].includes(name));
-    if (leaves) size = PAGE;
+    if (leaves) [size, whole] = [PAGE, false];
     remember({ ...(leaves ? { trace: "", event: "" } : {}), ...changes });
     if (same && shown) redraw();
     else if (state.trace) trace();
@@ -174,7 +174,7 @@ function mount(el, ask, inAddress) {
 
   const asState = () => {
     const { q, range, start, end, level, service, tier } = state;
-    return { q, range, start, end, level, service, tier, size };
+    return { q, range, start, end, level, service, tier, size, whole };
   };
 
   // The answer to a message, null if another has been asked meanwhile.
@@ -208,7 +208,7 @@ function mount(el, ask, inAddress) {
     if (answer.environment && inAddress) document.title = `${state.q || "Log explorer"} – ${answer.environment}`;
     show();
     if (state.event && !answer.events.some((event) => keyOf(event) === state.event)) linked();
-    else if (!answer.total && !answer.troubles.length) suggest();
+    else if (!answer.total && !answer.troubles.length && !answer.since) suggest();
   }
 
   // The event of a link that is not among those shown.
@@ -277,6 +277,13 @@ function mount(el, ask, inAddress) {
     }
   }
 
+  // The archive was not read to its end: a person decides whether to wait for the rest.
+  function partial(since) {
+    const box = make("div", "ds-trouble", `The archive was read back to ${clock(Date.parse(since), state.tz)}: what is older is not counted. `);
+    box.append(button("Read all of it", "Read all of the archive", () => { whole = true; search(); }));
+    told.append(box);
+  }
+
   // What is shown, with other columns or another zone.
   function redraw() {
     if (answer) bars.show(answer.histogram, state.tz);
@@ -291,13 +298,15 @@ function mount(el, ask, inAddress) {
     const failed = answer.troubles.length && !answer.total;
     const note = count < answer.total ? `the newest ${count.toLocaleString("en")}` : "newest first";
     const none = answer.hints?.length ? "Nothing found. There are" : "Nothing found: try a longer time, fewer words or filters, or the other tier.";
-    view({ ...answer, title: failed ? "No answer" : many(answer.total, "event"), note: count ? note : "", none: failed ? "" : none });
+    const title = `${answer.since ? "At least " : ""}${many(answer.total, "event")}`;
+    view({ ...answer, title: failed ? "No answer" : title, note: count ? note : "", none: failed ? "" : none });
   }
 
   function view(given) {
     shown = given;
     told.replaceChildren();
     troubles(shown.troubles);
+    if (shown.since) partial(shown.since);
     head.replaceChildren();
     if (shown.kind !== "results") {
       head.append(button("← back to the results", "Back to the results", back));
