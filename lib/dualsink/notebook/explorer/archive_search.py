@@ -173,7 +173,7 @@ def _page(
     database: duckdb.DuckDBPyConnection, table: StaticTable, slices: Sequence[Slice], asked: Condition,
     chosen: Condition, wanted: Search,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return the first events of `found` that are chosen, whole, in order.
+    """Return the chosen events that come first, whole, sorted.
 
     They are read between the first and the last of them.
     """
