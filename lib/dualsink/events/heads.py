@@ -7,6 +7,9 @@ behind them.
 WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|FATAL|CRITICAL|SEVERE|PANIC"
 """Names of levels in lines."""
 
+REDIS_MARKS = {".": "debug", "-": "verbose", "*": "notice", "#": "warning"}
+"""What Redis writes for a level behind the time."""
+
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _NARROW = "\N{NARROW NO-BREAK SPACE}"

@@ -28,6 +28,8 @@ _MERGED = {
     "CRITICAL": "FATAL", "CRIT": "FATAL", "C": "FATAL", "SEVERE": "FATAL",
     "EMERG": "FATAL", "EMERGENCY": "FATAL", "PANIC": "FATAL", "DPANIC": "FATAL", "ALERT": "FATAL", "FAILURE": "ERROR",
     "EXCEPTION": "ERROR", "FAULT": "FATAL", "NTC": "INFO",
+    **dict.fromkeys(("SUCCESS AUDIT", "SUCCESSAUDIT", "AUDIT SUCCESS", "AUDIT_SUCCESS"), "INFO"),
+    **dict.fromkeys(("FAILURE AUDIT", "FAILUREAUDIT", "AUDIT FAILURE", "AUDIT_FAILURE"), "ERROR"),
 }  # fmt: skip
 _NAMES = _PLAIN | _MERGED
 PLAIN_LEVELS = (
@@ -46,6 +48,8 @@ SCALES: dict[str, Mapping[int, str]] = {
     "otel": _OTEL,
     "syslog": _SYSLOG,
     "logback": _LOGBACK,
+    "pri": {number: _SYSLOG[number % 8] for number in range(192)},
+    "lager": dict(enumerate(("DEBUG", "INFO", "ERROR", "FATAL"))),
     "pino": _TENS,
     "python": {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR", 50: "FATAL"},
     "dotnet": dict(enumerate(("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"))),
@@ -79,11 +83,13 @@ _RANGES = frozenset(("guardduty",))
 _MERGING = {
     "otel": {number for number in _OTEL if (number - 1) % 4}, "syslog": set(_SYSLOG), "monolog": {250, 550, 600},
     "any": set(_SYSLOG) | {number for number in _OTEL if (number - 1) % 4 and number not in _TENS},
-    "google": {300, 700, 800}, "cef": set(range(11)),
+    "google": {300, 700, 800}, "cef": set(range(11)), "pri": set(range(192)),
 }  # fmt: skip
 _OTEL_NAME = re.compile(r"(?:SEVERITY_NUMBER_)?(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)([2-4]?)")
 _OFFSET = re.compile(r"(DEBUG|INFO|WARN|ERROR)([+-]\d{1,3})", re.ASCII)
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_CONSTANT = re.compile(r"(?:LOG|LEVEL|LOG_?LEVEL|SEV|SEVERITY|LL)_([A-Z]+)")
+"""A level's name in a program, such as syslog's LOG_ERR."""
 _SLOG = {"DEBUG": -4, "INFO": 0, "WARN": 4, "ERROR": 8}
 
 
@@ -136,7 +142,7 @@ def checked_level(value: Any, scale: str) -> Level:
 
 
 def _read_name(text: str, scale: str) -> Level:
-    name = _COLOUR.sub("", text).strip().strip("[]<>: ").upper()
+    name = _COLOUR.sub("", text).strip().strip("[]<>:! ").upper()
     if scale in _WORDS and name in _WORDS[scale]:
         return Level(_WORDS[scale][name], True)
     if name in _NAMES:
@@ -147,7 +153,9 @@ def _read_name(text: str, scale: str) -> Level:
         return Level(found[1], bool(found[2]))
     if found := _OFFSET.fullmatch(name):
         return Level(_slog_level(_SLOG[found[1]] + int(found[2])), True)
-    if (last := name.rpartition(".")[2]) in _NAMES and last != name:  # LogLevel.ERROR, local0.err
+    constant = _CONSTANT.fullmatch(name)
+    last = constant[1] if constant else name.rpartition(".")[2]
+    if last in _NAMES and last != name:  # LogLevel.ERROR, local0.err
         return Level(_NAMES[last], True)
     return _UNKNOWN if text else _NOTHING
 

@@ -98,6 +98,8 @@ def _prune(value: Any) -> Any:
 
 def _resource(value: Any) -> Any:
     """A resource as its attributes, with what else it holds."""
+    if isinstance(value, list):
+        return plain_attributes(value)
     if isinstance(value, dict) and isinstance(value.get("attributes"), dict | list):
         rest = {key: item for key, item in value.items() if key != "attributes"}
         return _added(rest, plain_attributes(value["attributes"]))
@@ -130,6 +132,8 @@ def flattened(record: dict[str, Any]) -> dict[str, Any]:
 def _body(value: Any) -> Any:
     """A body as plain JSON; bytes that are UTF-8 are text."""
     plain = plain_value(value)
+    if plain == {}:  # an AnyValue without a value
+        return None
     if isinstance(plain, dict) and plain.keys() == {"bytesValue"} and isinstance(plain["bytesValue"], str):
         try:
             return base64.b64decode(plain["bytesValue"], validate=True).decode()
@@ -160,20 +164,45 @@ def plain_attributes(value: Any) -> Any:
         return value
     found = {}
     for item in value:
-        if not isinstance(item, dict) or item.keys() != _PAIR or type(item["key"]) is not str:
+        keys = item.keys() if isinstance(item, dict) else ()
+        key, inner = (item["key"], item["value"]) if keys == _PAIR else _go_pair(item) if keys == _GO_PAIR else (0, 0)
+        if type(key) is not str:
             return value
-        inner = item["value"]
         text = inner.get("stringValue") if type(inner) is dict and len(inner) == 1 else None
-        found[item["key"]] = text if type(text) is str else plain_value(inner)
+        found[key] = text if type(text) is str else plain_value(inner)
     return found if len(found) == len(value) else value
 
 
 _PAIR = {"key", "value"}
+_GO_PAIR, _GO_VALUE = {"Key", "Value"}, {"Type", "Value"}
+"""Names in the values of Go's `stdoutlog`, which is OpenTelemetry's model with Go's names."""
+_GO_TYPES = (
+    "String", "Int64", "Float64", "Bool", "Bytes", "Slice", "Map", "Empty", "STRING", "INT64", "FLOAT64", "BOOL",
+    "STRINGSLICE", "INT64SLICE", "FLOAT64SLICE", "BOOLSLICE",
+)  # fmt: skip
+
+
+def _go_pair(item: dict[str, Any]) -> tuple[Any, Any]:
+    return item["Key"], item["Value"]
+
+
+def _is_go(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == _GO_VALUE and value["Type"] in _GO_TYPES
+
+
+def _go_value(kind: str, value: Any) -> Any:
+    if kind == "Slice" and isinstance(value, list):
+        return [plain_value(item) for item in value]
+    return plain_attributes(value) if kind == "Map" else value
+
+
 _SCALARS = frozenset(("stringValue", "boolValue", "doubleValue", "string_value", "bool_value", "double_value"))
 
 
 def plain_value(value: Any) -> Any:
     """OTLP's AnyValue (`{"stringValue": …}`) as plain JSON; anything else as it is."""
+    if _is_go(value):
+        return _go_value(value["Type"], value["Value"])
     if not isinstance(value, dict) or len(value) != 1:
         return value
     [(kind, inner)] = value.items()
@@ -325,7 +354,13 @@ def _identity(extra: dict[str, Any], name: str) -> str | Literal[False] | None:
     value = extra.get(name)
     if not value:
         return None if value == "" or name not in extra else False
-    if type(value) is not str or value[0] == "0" and not value.strip("0") or value[:2] in ("0x", "0X"):
+    if (
+        type(value) is not str
+        or value[0] == "0"
+        and not value.strip("0")
+        or value[:2] in ("0x", "0X")
+        or value[-1] == "="
+    ):
         return False
     if len(value) > MAX_FIELD:
         return False

@@ -205,7 +205,8 @@ class Parser:
         for holder, key, *_ in lines or plan.json or (plan.message if unread or unknown else ()):
             text = objects[holder].get(key)
             if type(text) is str and text:
-                inner = self._json_line(text, near) if text.lstrip()[:1] == "{" else None
+                own = text.lstrip().removeprefix(_COOKIE).lstrip()
+                inner = self._json_line(own, near) if own[:1] == "{" else None
                 if inner is None and (lines or unread):
                     inner = self._text_line(text.rstrip("\r\n"), draft, near)
                 if inner is not None or draft.message is not None:
@@ -237,7 +238,7 @@ class Parser:
             if not isinstance(record, dict):
                 return None
             plan, objects = self._plans.plan(record)
-            if plan.line or plan.events:  # a container in a container
+            if plan.events:  # several events in a line that is one
                 return None
             draft = self._draft(record, plan, objects, near)
         except Refused:
@@ -340,6 +341,8 @@ def _read_value(value: bytes | None) -> Any:
 
 
 _BOM, _BRACE = b"\xef\xbb\xbf", ord("{")
+_COOKIE = "@cee:"
+"""What syslog writes before JSON (https://www.rsyslog.com/doc/configuration/modules/mmjsonparse.html)."""
 
 
 _new = tuple.__new__  # a named tuple without its own constructor, at a third of the cost
@@ -403,9 +406,11 @@ def _too_long(**fields: str | None) -> Refused:
 
 
 _ID_KEY = re.compile(
-    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|\d+|[0-9A-HJKMNP-TV-Z]{26}|[{\[\"].*",
-    re.ASCII | re.DOTALL,
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16}|\A(?:\d+|[0-9A-HJKMNP-TV-Z]{26})\Z|\A[{\[\"]"
+    r"|\A\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\Z|\A(?i:null|none|nil|undefined)\Z",
+    re.ASCII,
 )
+"""Keys that name no service: those with an id in them, JSON, addresses, and nothing at all."""
 
 
 def _key_service(key: bytes | None) -> str | None:
@@ -422,7 +427,7 @@ def _key_text(key: bytes) -> str | None:
         text = key.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    usable = text.strip() and text.isprintable() and len(text) <= MAX_FIELD and not _ID_KEY.fullmatch(text)
+    usable = text.strip() and text.isprintable() and len(text) <= MAX_FIELD and not _ID_KEY.search(text)
     return text if usable else None
 
 

@@ -3,6 +3,8 @@
 Ids and their headers, names of pods, stack traces written from objects, texts as bytes or parts.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +17,10 @@ from dualsink.events.text import split_stack_trace
 _TRACE_TEXT = re.compile(r"\n|^\s+at |\(\S+:\d+\)|^goroutine \d")
 _TRACE_LINE = re.compile(r'^(?:\s*at |\s*File "|goroutine \d|#\d+ )|\.[A-Za-z]\w*:\d+', re.MULTILINE)
 """A line of a stack trace, where lines of their own say nothing: in an array of texts."""
+_FRAME_LINE = re.compile(
+    rf"{_TRACE_LINE.pattern}|^(?:\s+from \S|Caused by: |Traceback \(| *\d+: .*::)| at \S+ line \d", re.MULTILINE
+)
+"""A line of a stack trace in a text that may as well be some other text of several lines."""
 _ERROR_NAME = re.compile(r"(?:Exception|Error|Throwable)\b")
 _HEX_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{1,64})")
 _GOOGLE_TRACE = re.compile(r"projects/[^/]+/traces/([0-9a-fA-F]{1,64})")
@@ -22,6 +28,9 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2
 _JAEGER = re.compile(r"([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{1,16}:\d+")
 _B3 = re.compile(r"([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-.*)?")
 _FORM = re.compile(r"(?:projects/[^/]+/traces/|Root=)([0-9a-f-]{16,40})(?:;.*)?")
+_GOOGLE_HEADER = re.compile(r"([0-9a-f]{32})(?:/\d{1,20})?(?:;.*)?")
+_BASE64_ID = re.compile(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{11}=")
+"""Sixteen or eight bytes, as protobuf's own JSON writes them."""
 _PLACEHOLDERS = frozenset(("-", "null", "none", "undefined", "n/a", "nil", "nan"))
 _ROUTE = re.compile(r"([A-Z]{3,10}) /")
 _HASH = "[bcdfghjklmnpqrstvwxz2456789]"  # Kubernetes' alphabet of generated names (util/rand SafeEncodeString)
@@ -58,6 +67,9 @@ def span_id(value: Any) -> str | None:
         return None
     else:
         text = dump_json(value).decode()
+    if text[-1] == "=" and _BASE64_ID.fullmatch(text):
+        text = binascii.hexlify(base64.b64decode(text)).decode()
+        return text if text.strip("0") else None
     if text[0] != "0":
         if found := _FORM.fullmatch(text):
             return found[1]
@@ -94,6 +106,11 @@ def _stack(value: Any) -> str | None:
     return _written(value)
 
 
+def _lines_of(value: Any) -> str | None:
+    """A stack trace of lines; one of frames is read with the object that they stand in, which names its exception."""
+    return _stack(value) if isinstance(value, str) or _is_texts(value) else None
+
+
 def _title(value: Any) -> str | None:
     """What an exception says of itself: the first line of its stack trace."""
     return (_stack(value) or "").split("\n", 1)[0] or None
@@ -103,6 +120,13 @@ def _trace_like(value: Any) -> str | None:
     text = _stack(value)
     form = _TRACE_LINE if _is_texts(value) else _TRACE_TEXT
     return text if text and form.search(text.rstrip()) else None
+
+
+def _frames_in(value: Any) -> str | None:
+    """A stack trace under a name of errors, of which some are texts of several lines."""
+    if isinstance(value, str) and "\n" in value.strip():
+        return value if _FRAME_LINE.search(value) else None
+    return _trace_like(value)
 
 
 def _error_like(value: Any) -> str | None:
@@ -122,16 +146,16 @@ def _traceback(value: Any) -> str | None:
 
 
 _FRAMES = (
-    "stepArray", "stacktrace", "stackTrace", "stack_trace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
-    "stack", "elements",
+    "stepArray", "stackTrace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
+    "stack", "elements", "trace",
 )  # fmt: skip
+"""Names of an exception's members; they are compared folded, so .NET's, PHP's and Go's are found as well."""
 _CLASS = (
-    "className", "class", "name", "type", "exc_type", "exceptionClass", "exception_class", "exceptionType", "typeName",
-    "ClassName", "Name", "Type",
+    "className", "class", "name", "type", "exc_type", "exceptionClass", "exceptionType", "typeName", "exception",
 )  # fmt: skip
-_OF_FRAME = ("methodName", "method", "function", "func", "fileName", "filename", "file")
+_OF_FRAME = ("methodName", "method", "function", "func", "fileName", "file")
 """What tells a frame from other objects that have a name."""
-_TEXT = ("message", "msg", "exc_value", "value", "exceptionMessage", "exception_message", "Message")
+_TEXT = ("message", "msg", "exc_value", "value", "exceptionMessage")
 
 
 def _written(value: Any) -> str | None:
@@ -143,21 +167,24 @@ def _written(value: Any) -> str | None:
         return "\n".join(part for item in items if (part := _written(item))) or None
     if not isinstance(value, dict):
         return None
-    frames = _frames(value)
+    frames, cause = _frames(value), _member(value, _CAUSES)
     if frames is None:
-        return _stack_text(value)
-    own = "\n".join(part for part in (_class_and_text(value), _frame_lines(frames)) if part)
-    cause = _member(value, _CAUSES)
+        own = _stack_text(value)
+        if own is None or not isinstance(cause, dict) or "Caused by" in own:
+            return own
+    else:
+        own = "\n".join(part for part in (_class_and_text(value), _frame_lines(frames)) if part)
     cause = cause.get("exception", cause) if isinstance(cause, dict) else None
     below = (_written(cause) or _class_and_text(cause)) if isinstance(cause, dict) else ""
     return f"{own}\nCaused by: {below}" if below else own
 
 
-_CAUSES = ("cause", "causedBy", "caused_by", "InnerException", "innerException", "Cause")
+_CAUSES = ("cause", "causedBy", "innerException", "previous")
 
 
 def _class_and_text(value: dict[str, Any]) -> str:
-    return ": ".join(str(text) for text in (_member(value, _CLASS), _member(value, _TEXT)) if text)
+    parts = (_member(value, _CLASS), _member(value, _TEXT))
+    return ": ".join(str(part) for part in parts if part and not isinstance(part, dict | list))
 
 
 def _exceptions(value: Any) -> str | None:
@@ -168,7 +195,7 @@ def _exceptions(value: Any) -> str | None:
 
 def _stack_text(value: dict[str, Any]) -> str | None:
     """The text of an exception's stack trace, below its class and message if it is frames alone, as .NET's is."""
-    found = _member(value, ("Stack", "StackTrace", "StackTraceString", *_FRAMES))
+    found = _member(value, ("stackTraceString", *_FRAMES))
     text = _stack(found) if isinstance(found, str) or _is_texts(found) else None
     title = _class_and_text(value) if text and text.lstrip().startswith("at ") else ""
     return f"{title}\n{text}" if title else text
@@ -189,19 +216,21 @@ def _frame_line(frame: dict[str, Any]) -> str:
     name = ".".join(
         str(part)
         for part in (
-            _member(frame, ("className", "class")),
+            _member(frame, ("className", "class", "declaringClass")),
             _member(frame, ("methodName", "method", "name", "function", "func")),
         )
         if part
     )
-    file = _member(frame, ("fileName", "file", "filename", "source"))
+    file = _member(frame, ("fileName", "file", "source"))
     line = _member(frame, ("lineNumber", "line", "lineno", "fileLine"))
     place = ":".join(str(part) for part in (file, line) if part is not None)
     return f"{name}({place})" if place else name
 
 
 def _member(value: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((value[name] for name in names if value.get(name) not in (None, "")), None)
+    """The first of an object's members of these names, folded, that says something."""
+    members = {fold(name): item for name, item in reversed(value.items()) if item not in (None, "")}
+    return next((members[name] for name in map(fold, names) if name in members), None)
 
 
 def _bytes(value: Any) -> str | None:
@@ -227,6 +256,11 @@ def _part(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("message"), str) and _stack_text(value):
         value = value["message"]  # an exception, whose stack trace has a field of its own
     return value if isinstance(value, str) else dump_json(value).decode()
+
+
+def _name(value: Any) -> str | None:
+    """A program's name; syslog's `-` is none, nor is MongoDB's one letter of a service."""
+    return value if isinstance(value, str) and len(value) > 1 else None
 
 
 def _container(value: Any) -> str | None:
@@ -257,12 +291,12 @@ def _group(value: Any) -> str | None:
 
 
 READERS: dict[str, Callable[[Any], str | None]] = {
-    "pod": _pod, "container": _container, "group": _group, "listed trace": _listed("traceid"),
+    "pod": _pod, "name": _name, "container": _container, "group": _group, "listed trace": _listed("traceid"),
     "listed span": _listed("spanid"), "string": _string, "within": within, "id": span_id, "hex": _hex_trace,
-    "stack": _stack, "exceptions": _exceptions, "title": _title,
-    "trace": _trace_like, "error": _error_like, "traceback": _traceback, "bytes": _bytes,
+    "stack": _stack, "lines": _lines_of, "exceptions": _exceptions, "title": _title,
+    "trace": _trace_like, "frames": _frames_in, "error": _error_like, "traceback": _traceback, "bytes": _bytes,
     "route method": _route_method, "host name": _host_name, "parts": _parts,
-    "traceparent trace": _part_of(_TRACEPARENT, 1),
+    "google trace": _part_of(_GOOGLE_HEADER, 1), "traceparent trace": _part_of(_TRACEPARENT, 1),
     "traceparent span": _part_of(_TRACEPARENT, 2), "jaeger trace": _part_of(_JAEGER, 1),
     "jaeger span": _part_of(_JAEGER, 2), "b3 trace": _part_of(_B3, 1), "b3 span": _part_of(_B3, 2),
 }  # fmt: skip

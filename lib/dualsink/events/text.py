@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from dualsink.events.draft import Draft
-from dualsink.events.heads import LEAD, MOMENT, WORDS
+from dualsink.events.heads import LEAD, MOMENT, REDIS_MARKS, WORDS
 from dualsink.events.levels import Level, read_level
 from dualsink.events.model import Reason, Refused
 from dualsink.events.timestamps import parse_time
@@ -33,22 +33,25 @@ _DASH = re.compile(r"[-:][ \t]+")
 _PYTHON = re.compile(rf"(\S+)[ \t]+-[ \t]+({WORDS})[ \t]+-[ \t]+")
 _COLOUR = re.compile(r"(?:\x1b\[[\d;]*m)+")
 _LEADING = re.compile(
-    rf"({WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({WORDS}))[\])>]|(?i:({WORDS})):|([IWEF])\d{{4}} \d\d:\d\d:\d\d",
+    rf"({WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({WORDS}|ALERT|EMERG|CRIT|ERR|WRN|INF|DBG|FTL))[\])>]"
+    rf"|(?i:({WORDS})):|([IWEF])\d{{4}} \d\d:\d\d:\d\d",
     re.ASCII,
 )
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[ \t]+", re.ASCII)
 _LEADING_FIRST = frozenset("[<(\x1b") | {letter for word in WORDS.split("|") for letter in (word[0], word[0].lower())}
 _BETWEEN = (  # brackets, numbers, bars, requests, users, files between a time and a level
     r"(?:\[[^\]\n]{0,100}\][:,]?|\{[^}\n]{0,100}\}|\d{1,10}:?(?=[ \t])|[|-](?=[ \t])"
     r"|[^\s@\[\]]{1,100}@[^\s@\[\]]{1,100}(?=[ \t])|[0-9a-f]{8}-[0-9a-f-]{27}"
-    r"|[\w.-]{1,60}(?:[ \t]+\[\d{1,10}\])?:(?=[ \t])|[^\s\[]{0,200}\[\d{1,10}\]:)[ \t]*"
+    r"|[\w.-]{1,60}(?:[ \t]+\[\d{1,10}\])?:(?=[ \t])|[^\s\[]{0,200}\[\d{1,10}\]:"
+    r"|\d{4}/\d\d/\d\d/\[[^\]\s]{1,100}\]\w{1,64}(?=[ \t]))[ \t]*"  # a stream of `aws logs tail`
 )
 _BEHIND = re.compile(
     rf"(?:{_BETWEEN}){{0,4}}?"
     rf"(?:[\[<(][ \t]*(?i:({WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT|NOTE|INFORMATION))[ \t]*[\])>]"
-    rf"|(?:[a-z]+\.)?({WORDS}|LOG):|(?i:({WORDS})):[ \t]|(fail|dbug|trce|crit): "
+    rf"|(?:[\w-]{{1,40}}\.)?({WORDS}|LOG|EMERGENCY|ALERT):|(?i:({WORDS})):[ \t]|(fail|dbug|trce|crit): "
     rf"|(?i:({WORDS}))(?= {{2}}|\t)|##\[(error|warning|debug)\]|PHP (Fatal|Warning|Notice)\b"
     r"|([FEWID])[ \t]+[A-Z]{3,}[ \t]+\[|([CEWNID]) \| |\d+[ \t]+\d+[ \t]+([VDIWEF]) \S"  # MongoDB, etcd, Android
-    rf"|({WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|,]))",
+    rf"|({WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|,])|(?i:({WORDS}|verbose))[ \t][\w.-]{{1,60}}\[\d{{1,10}}\])",
     re.ASCII,
 )
 _HEAD = re.compile(
@@ -56,6 +59,7 @@ _HEAD = re.compile(
     r"|\[\d\d:\d\d:\d\d (VRB|DBG|INF|WRN|ERR|FTL)\]"  # Serilog's console
     r"|[DIWEFA], \[[^\]\n]{10,60}\] +(DEBUG|INFO|WARN|ERROR|FATAL) -- "  # Ruby's Logger
     rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({WORDS})/"  # Celery
+    r"|\d{1,10}:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "  # Redis
     rf"|\[Nest\] \d{{1,9}} {{1,4}}- .{{10,40}}? {{1,8}}({WORDS}|LOG|VERBOSE) {{1,4}}\[",  # NestJS
     re.ASCII,
 )
@@ -200,15 +204,29 @@ def level_in_text(text: str) -> Level | None:
     """
     if "\x1b[" in text[:200]:
         text = _COLOUR.sub("", text)
-    stamp = _TIME.match(text) if text[:1] in _TIME_FIRST else None
-    found = (
-        (text[:1] in _LEADING_FIRST and _LEADING.match(text))
-        or _HEAD.match(text)
-        or (stamp and _BEHIND.match(text, stamp.end()))
-        or ("=" in text and _LOGFMT.search(text[:1000]))
-        or (text[:1] == "{" and _JSON_LEVEL.search(text[:1000]))
-    )
-    return read_level(found[found.lastindex or 0])._replace(says_more=False) if found else None
+    found = _level_at_head(text, 0)
+    if not found and text[:1] in _TIME_FIRST and (runtime := _TIME.match(text)):
+        found = _level_at_head(text, runtime.end())
+    if not found and "=" in text:
+        found = _LOGFMT.search(text[:1000])
+    if not found and text[:1] == "{":
+        found = _JSON_LEVEL.search(text[:1000])
+    if not found:
+        return None
+    word = found[found.lastindex or 0]
+    return read_level(REDIS_MARKS.get(word, word))._replace(says_more=False)
+
+
+def _level_at_head(text: str, at: int) -> re.Match[str] | None:
+    """Find a level at the head of a line.
+
+    The line begins at `at`; what is before it is the time of a container runtime.
+    """
+    first = text[at : at + 1]
+    found = (_LEADING.match(text, at) if first in _LEADING_FIRST else None) or _HEAD.match(text, at)
+    if found is None and first in _TIME_FIRST and (stamp := _TIME.match(text, at) or _TIME_OF_DAY.match(text, at)):
+        found = _BEHIND.match(text, stamp.end())
+    return found
 
 
 _TRACE_ID = re.compile(r"(?i)\btrace[._-]?id[\"']?\s*[:=]\s*[\"']?([0-9a-f]{8,64})(?![0-9a-z])")

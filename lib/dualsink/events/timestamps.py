@@ -171,8 +171,8 @@ _SECONDS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("seconds", "
 def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
     """The text or number in an object of known meaning, and its unit; the value itself where it has none.
 
-    MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp, loguru's pair, PHP's DateTime, PowerShell's,
-    Jackson's lists of date fields.
+    MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp (which leaves out zeros), loguru's pair, PHP's
+    DateTime, PowerShell's, Jackson's lists of date fields, Gson's LocalDateTime and Joda's.
     """
     if isinstance(value, list):
         return _date_fields(value) or value, unit
@@ -182,15 +182,28 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
         wrapped = isinstance(inner, dict) and inner.keys() == {"$numberLong"}
         return (inner["$numberLong"], "ms") if wrapped else (inner, "ms" if number else "")
     for whole, part in _SECONDS:
-        if value.keys() == {whole, part} and _are_seconds(value[whole], value[part]):
-            return int(value[whole]) * 10**9 + value[part], "ns"
+        if value.keys() in ({whole, part}, {whole}) and _are_seconds(value[whole], value.get(part, 0)):
+            return int(value[whole]) * 10**9 + value.get(part, 0), "ns"
     if value.keys() == {"date", "timezone_type", "timezone"}:
         return f"{value['date']} {value['timezone']}", unit
     if value.keys() >= {"value", "DateTime"}:
         return value["value"], unit
     if value.keys() == {"repr", "timestamp"}:
         return value["timestamp"], "s"
-    return value, unit
+    if value.keys() == {"$numberLong"}:
+        return value["$numberLong"], unit
+    if value.keys() >= {"iMillis", "iChronology"}:
+        return value["iMillis"], "ms"
+    return _local_fields(value) or value, unit
+
+
+def _local_fields(value: dict) -> str | None:
+    """ISO text of java.time's LocalDateTime as Gson writes it, local time without a zone."""
+    day, clock = value.get("date"), value.get("time")
+    if value.keys() != {"date", "time"} or not (isinstance(day, dict) and isinstance(clock, dict)):
+        return None
+    fields = [day.get("year"), day.get("month"), day.get("day")]
+    return _date_fields(fields + [clock.get(name) for name in ("hour", "minute", "second", "nano")])
 
 
 def _are_seconds(whole: Any, nanos: Any) -> bool:
@@ -231,22 +244,24 @@ _FORMS = tuple(
     re.compile(form, re.ASCII)
     for form in (
         # RFC 3339 and its relatives; Go writes the zone twice, java.time adds its name in brackets
-        rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]{_CLOCK}"
+        rf"(?:{_DAYS},? )?(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]{_CLOCK}"
         rf"{_ZONE}?(?P<again> (?:UTC|GMT|[+-]\d{{4}}|[A-Z]{{3,4}})(?: m=[+-][\d.]+)?|\[[A-Za-z_/+-]+\d*\])?",
         rf"(?P<year>\d{{4}})[/.](?P<month>\d\d)[/.](?P<day>\d\d)[ T]{_CLOCK}{_ZONE}?",  # Go's log, nginx, ClickHouse
         # ISO 8601 basic
         rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[T ](?P<hour>\d\d)(?P<minute>\d\d)"
         rf"(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{{1,9}}))?)?{_ZONE}?",
         rf"\[?(?P<day>\d\d)/{_WORDS}/(?P<year>\d{{4}})[: ]{_CLOCK}{_ZONE}?\]?",  # Apache's common log format
-        rf"(?:{_DAYS}, )?(?P<day>\d{{1,2}})[ -]{_WORDS}[ -](?P<year>\d{{4}})[ :]{_CLOCK}{_ZONE}?",  # RFC 1123, 2822
-        rf"(?:{_DAYS} )?{_WORDS} {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE}? (?P<year>\d{{4}})",  # ctime, date
+        rf"(?:{_DAYS}, )?(?P<day>\d{{1,2}})[ -]{_WORDS}[ -](?P<year>\d{{4}})[ :]{_CLOCK}"
+        rf"(?:{_ZONE}(?: \([A-Z]{{1,5}}\))?)?",  # RFC 1123, 2822
+        # ctime, date
+        rf"(?:{_DAYS} )?{_WORDS} {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}(?: GMT(?=[+-]))?{_ZONE}? (?P<year>\d{{4}})",
         rf"(?:{_DAYS} )?{_WORDS} {{1,2}}(?P<day>\d{{1,2}}) (?P<year>\d{{4}}) {_CLOCK}(?: GMT(?=[+-]))?{_ZONE}?"
         r"(?: \(.{1,60}\))?",
         rf"{_WORDS} {{1,2}}(?P<day>\d{{1,2}}), (?P<year>\d{{4}})(?: @|,)? {_CLOCK}{_ZONE}?",  # Kibana, java.util
     )
 )
 _MONTHS = {name: i for i, name in enumerate(_WORDS[len("(?P<name>") : -1].split("|"), 1)}
-_WRAPPED = re.compile(r"ISODate\(['\"](.{1,40})['\"]\)|/Date\((\d{1,15})\)/", re.ASCII)
+_WRAPPED = re.compile(r"ISODate\(['\"](.{1,40})['\"]\)|/Date\((\d{1,15})(?:[+-]\d{4})?\)/", re.ASCII)
 _NAMED_ZONE = re.compile(r"(.{10,30}?)(?: |\[)([A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*)\]?", re.ASCII)
 
 

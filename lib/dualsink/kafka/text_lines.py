@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from dualsink.events.draft import keep
-from dualsink.events.heads import LEAD, MOMENT
+from dualsink.events.heads import LEAD, MOMENT, REDIS_MARKS
 
 Fields = dict[str, Any]
 
@@ -94,11 +94,14 @@ def is_event(line: bytes) -> bool:
 
 
 def plain(line: bytes) -> bytes:
-    """Return a line without the codes of colours."""
-    return _COLOUR.sub(b"", line) if b"\x1b[" in line else line
+    """Return a line without the codes of a terminal.
+
+    Those of colours, and those that erase a line.
+    """
+    return _TERMINAL.sub(b"", line) if b"\x1b[" in line else line
 
 
-_COLOUR = re.compile(rb"\x1b\[[\d;]*m")
+_TERMINAL = re.compile(rb"\x1b\[[\d;?]*[A-Za-z]")
 
 
 def json_bytes(fields: Fields) -> bytes:
@@ -216,7 +219,7 @@ def _take_facility(fields: Fields, _: str) -> None:
 
 def _name_level(fields: Fields, _: str) -> None:
     """Put Redis's level for its mark."""
-    fields["level"] = {".": "debug", "-": "verbose", "*": "notice", "#": "warning"}[fields["level"]]
+    fields["level"] = REDIS_MARKS[fields["level"]]
 
 
 _SYSLOG_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"

@@ -23,7 +23,7 @@ def differences(event: Event, expected: dict[str, Any]) -> dict[str, Any]:
     """Fields of an event that are not what is expected, and attributes that are missing."""
     attributes = json.loads(event.attributes or "{}")
     wrong = {f"attrs:{name}": None for name in expected.get("attrs", ()) if name not in attributes}
-    fields = {name: right for name, right in expected.items() if name not in ("attrs", "note")}
+    fields = {name: right for name, right in expected.items() if name not in ("attrs", "note", "events")}
     return wrong | {name: getattr(event, name) for name, right in fields.items() if not is_right(event, name, right)}
 
 
@@ -44,6 +44,8 @@ def test_a_record_gets_its_right_values(case):
         assert isinstance(outcome, Refusal), outcome
         assert outcome.reason in expected["reject"]
     else:
-        for outcome in parse_record(value, key, KAFKA_TIMESTAMP):
+        outcomes = parse_record(value, key, KAFKA_TIMESTAMP)
+        assert len(outcomes) == expected.get("events", len(outcomes))
+        for outcome in outcomes:
             assert isinstance(outcome, Event), outcome
             assert differences(outcome, expected) == {}, outcome
