@@ -69,6 +69,10 @@ class Lab:
         """Why a ledger that holds would be wrong."""
         return self.memory.untrue(self.now(), hot_days)
 
+    def audited(self) -> set[str]:
+        """Actions that the audit table names."""
+        return {row["action"] for row in self.stores.lake.rows(self.stores.lake.audit)}
+
     def ledger(self, **parameters: Any) -> Verdict:
         """The product's own verdict."""
         result = self.run("validate", **parameters)

@@ -153,6 +153,22 @@ class Lake:
                     for file in _written(table, after) if after.num_rows else ():
                         files.append_data_file(file)
 
+    def head(self) -> str:
+        """The branch's newest commit."""
+        return self._reference()["hash"]
+
+    def reset(self, commit: str) -> None:
+        """Let the branch end at an older commit: all tables of all pipelines are as they were then."""
+        now = self._reference()
+        answer = requests.put(
+            f"{self._uri}/trees/{self._ref}@{now['hash']}", params={"type": "BRANCH"}, timeout=30,
+            json={"type": "BRANCH", "name": self._ref, "hash": commit},
+        )  # fmt: skip
+        assert answer.ok, answer.text
+
+    def _reference(self) -> Row:
+        return requests.get(f"{self._uri}/trees/{self._ref}", timeout=30).json()["reference"]
+
     def roll_back(self, name: str) -> None:
         """Make the parent of a table's snapshot the current one, as `rollback_to_snapshot` does."""
         table = self.table(name)
@@ -280,6 +296,20 @@ class Stores:
         edit = lambda rows: [row | fields if uid_of(row) in them else row for row in rows]  # noqa: E731
         self.lake.rewrite(self.lake.archive, edit)
 
+    def insert_row(self, uid: str, **fields: Any) -> None:
+        """A row that somebody made up, after the pattern of an event's."""
+
+        def edit(rows: list[Row]) -> list[Row]:
+            return rows + [row | fields for row in rows if uid_of(row) == uid]
+
+        self.lake.rewrite(self.lake.archive, edit)
+
+    def alter_quarantined(self, uids: Iterable[str], **fields: Any) -> None:
+        """A wrong UPDATE on the quarantine."""
+        them = set(uids)
+        edit = lambda rows: [row | fields if uid_of(row["value"]) in them else row for row in rows]  # noqa: E731
+        self.lake.rewrite(self.lake.quarantine, edit)
+
     def double_rows(self, uids: Iterable[str]) -> None:
         """A backfill that ran twice."""
         them = set(uids)
@@ -303,6 +333,14 @@ class Stores:
             body = found["_source"] | fields
             self.search.client.index(index=index, id=document["id"], body=body, refresh=True)
             self.search.client.delete(index=document["index"], id=document["id"], refresh=True)
+
+    def replace_document(self, place: str, content: str) -> None:
+        """A document put in the place of another one, which it claims to be."""
+        (one,), (other,) = self._documents([place]), self._documents([content])
+        where = {name: one[name] for name in ("topic_id", "partition", "offset", "position")}
+        body = self.search.client.get(index=other["index"], id=other["id"])["_source"] | where
+        self.search.client.index(index=one["index"], id=one["id"], body=body, refresh=True)
+        self.search.client.delete(index=other["index"], id=other["id"], refresh=True)
 
     def route_documents(self, uids: Iterable[str]) -> None:
         """Documents put a second time under their ids, by a routing that leads to another shard."""

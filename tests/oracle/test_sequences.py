@@ -64,6 +64,30 @@ def test_repair_of_one_topic_leaves_the_other_topics_documents(lab):
     assert set(under_way) <= other.now().documents.keys()
 
 
+def test_repair_keeps_a_document_that_was_made_to_claim_another_event(lab):
+    whole, gone = lab.produce(2, partition=0)
+    lab.stream()
+    lab.stores.drop_rows([gone])
+    lab.stores.truncate()
+    lab.stores.alter_documents([gone], offset=lab.memory.events[whole].offset)
+    assert not lab.ledger().holds
+    lab.run("repair")
+    assert not lab.nowhere()
+    assert whole in lab.now().documents
+
+
+def test_repair_keeps_a_document_that_was_put_in_the_place_of_another_one(lab):
+    whole, gone = lab.produce(2, partition=0)
+    lab.stream()
+    lab.stores.drop_rows([gone])
+    lab.stores.truncate()
+    lab.stores.replace_document(whole, gone)
+    assert not lab.ledger().holds
+    lab.run("repair")
+    assert not lab.nowhere()
+    assert whole in lab.now().documents
+
+
 def two_shards(lab: Lab) -> None:
     """Let the coming days have two shards."""
     lab.pipeline.parameters["opensearch_shards"] = 2
@@ -189,6 +213,56 @@ def test_repair_ends_what_waits_in_the_quarantine_and_is_archived(lab):
     assert not lab.untrue()
 
 
+def test_repair_takes_exact_copies_out_of_the_quarantine(lab):
+    lab.produce(3, bad=True)
+    lab.stream()
+    lab.stores.lake.rewrite(lab.stores.lake.quarantine, lambda rows: [*rows, rows[0]])
+    assert not lab.ledger().holds
+    lab.must("repair")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+    assert "removed" in lab.audited()
+
+
+def test_repair_writes_a_quarantined_record_anew_that_kafka_still_has(lab):
+    value, place, name = lab.produce(3, bad=True)
+    lab.stream()
+    assert lab.ledger().holds
+    lab.stores.alter_quarantined([value], value=f"forged {value}".encode(), key=b"other")
+    lab.stores.alter_quarantined([place], position=5)
+    lab.stores.alter_quarantined([name], topic="other")
+    assert not lab.ledger().holds
+    lab.must("repair")
+    kept = {row["uid"]: row for row in lab.stores.lake.rows(lab.stores.lake.quarantine)}
+    assert {uid: row["value"] for uid, row in kept.items()} == lab.memory.values([value, place, name])
+    assert {(row["key"], row["position"], row["topic"]) for row in kept.values()} == {
+        (b"oracle", 0, lab.pipeline.topic)
+    }
+    assert lab.ledger().holds
+    assert "replaced" in lab.audited()
+
+
+def test_a_forged_row_of_a_refused_record_does_not_end_its_waiting(lab):
+    (refused,), (event,) = lab.produce(1, bad=True), lab.produce(1, age=OLD)
+    lab.stream()
+    lab.stores.insert_row(event, offset=lab.memory.events[refused].offset, log_id=refused)
+    assert not lab.ledger().holds
+    lab.run("repair")
+    assert refused in lab.now().quarantine
+
+
+def test_repair_mends_copies_on_rehydrated_days(lab):
+    events = lab.produce(3, age=OLD)
+    lab.stream()
+    lab.must(f"rehydrate --from {datetime.now(UTC) - OLD - DAY:%Y-%m-%d} --to {datetime.now(UTC) - OLD + DAY:%Y-%m-%d}")
+    lab.stores.alter_documents(events[:1], message="forged")
+    lab.stores.move_documents(events[1:2], day_index(lab, OLD))
+    assert not lab.ledger().holds
+    lab.must("repair")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+
+
 def test_repair_deletes_copies_that_another_routing_led_to(lab):
     two_shards(lab)
     events = lab.produce(4)
@@ -219,6 +293,39 @@ def test_a_value_that_moved_to_the_next_column_is_altered(lab):
     lab.stores.alter_rows(events[:1], stack_trace=None, trace_id="E: x")
     assert lab.untrue()
     assert not lab.ledger().holds
+
+
+def test_a_row_and_a_document_that_name_another_topic_are_altered(lab):
+    row, document, _ = lab.produce(3)
+    lab.stream()
+    lab.stores.alter_rows([row], topic="other")
+    lab.stores.alter_documents([document], topic="other", topic_id="other")
+    assert not lab.ledger().holds
+    lab.run("repair")
+    lab.run("rescue")
+    lab.run("repair")
+    assert lab.ledger().holds
+    assert {held["topic"] for held in lab.stores.lake.rows(lab.stores.lake.archive)} == {lab.pipeline.topic}
+
+
+def test_a_field_that_no_column_holds_is_altered(lab):
+    events = lab.produce(2)
+    lab.stream()
+    lab.stores.search.client.indices.put_mapping(index=day_index(lab), body={"properties": {"note": {"type": "text"}}})
+    lab.stores.alter_documents(events[:1], note="of somebody else")
+    assert not lab.ledger().holds
+    lab.must("repair")
+    assert lab.ledger().holds
+    assert not any("note" in document for document in lab.stores.search.documents())
+
+
+def test_a_document_whose_time_alone_was_altered_is_written_anew(lab):
+    events = lab.produce(2)
+    lab.stream()
+    lab.stores.alter_documents(events[:1], timestamp=(datetime.now(UTC) - 3 * DAY).isoformat())
+    assert not lab.ledger().holds
+    lab.must("repair")
+    assert not lab.untrue()
 
 
 def test_content_that_both_stores_have_alike_is_compared_with_kafka(lab):
@@ -294,13 +401,39 @@ def test_unread_records_of_partitions_without_a_batch_are_lost_by_name(lab):
     assert {lab.memory.events[uid].coordinates for uid in unread} <= ledger.named
 
 
+def test_a_row_where_kafka_has_no_record_hides_no_lost_one(lab):
+    events = lab.produce(3, age=OLD, partition=0, outcome="commit")
+    (aborted,) = lab.produce(1, partition=0, outcome="abort")
+    lab.stream()
+    assert lab.ledger().holds
+    offset = lab.memory.events[aborted].offset
+    lab.stores.insert_row(events[0], offset=offset, message="made up")
+    ledger = lab.ledger()
+    assert not ledger.holds
+    assert (0, offset) in ledger.named
+    lab.must("repair")
+    assert not doubled(lab)
+    assert "made up" in str(lab.now().quarantine[events[0]])
+    assert lab.ledger().holds
+
+    lab.stores.insert_row(events[0], offset=offset, message="made up again")
+    lab.stores.drop_rows(events[1:2])
+    lab.stores.truncate()
+    ledger = lab.ledger()
+    assert {(0, offset), lab.memory.events[events[1]].coordinates} <= ledger.named
+    lab.run("repair")
+    assert lab.ledger().named == {lab.memory.events[events[1]].coordinates}
+
+
 def test_a_table_that_was_rolled_back_is_filled_again(lab):
     lab.produce(2)
     lab.stream()
     lab.produce(3)
     lab.stream()
     lab.stores.lake.roll_back(lab.stores.lake.archive)
-    assert lab.ledger().names("waiting")
+    ledger = lab.ledger(checkpoint_dir="s3://openlakes/checkpoints/none")
+    assert not ledger.holds
+    assert ledger.names("missing")
     lab.must("stream")
     assert not lab.untrue()
     assert lab.ledger().holds
@@ -315,8 +448,28 @@ def test_a_batch_that_the_quarantine_lacks_waits_whatever_is_committed_after_it(
     lab.stream()
     lab.stores.lake.roll_back(lab.stores.lake.quarantine)
     lab.must("maintain")
-    assert lab.ledger().names("waiting")
+    ledger = lab.ledger()
+    assert not ledger.holds
+    assert ledger.names("missing")
     lab.must("stream")
+    assert not lab.untrue()
+    assert lab.ledger().holds
+
+
+def test_a_branch_that_was_reset_is_filled_again(lab):
+    lab.produce(2)
+    lab.stream()
+    assert lab.ledger().holds
+    then = lab.stores.lake.head()
+    lab.produce(3)
+    lab.stream()
+    lab.stores.lake.reset(then)
+    waiting = lab.produce(1)
+    ledger = lab.ledger()
+    assert not ledger.holds
+    assert ledger.names("missing") and ledger.names("waiting in Kafka: 1")
+    lab.must("stream")
+    assert set(waiting) <= lab.now().archive.keys()
     assert not lab.untrue()
     assert lab.ledger().holds
 
@@ -493,6 +646,7 @@ def test_a_day_whose_only_shard_is_away_is_a_message(lab):
     lab.stream()
     with lost_shard(lab.stores.search.client, day_index(lab), shard=0):
         ledger, repair = lab.ledger(), lab.run("repair")
+    assert ledger.result.err.count(f"A shard of {day_index(lab)} is away") == 1
     assert not ledger.holds and not repair.ok
     assert "Traceback" not in ledger.result.err + repair.err
 

@@ -17,7 +17,6 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from dualsink import words
-from dualsink.cli.talk import PROGRESS
 from dualsink.errors import ServiceUnavailable
 from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
@@ -38,6 +37,7 @@ from dualsink.operations import replay as replaying
 from dualsink.operations import rescue as rescuing
 from dualsink.operations import setup as set_up
 from dualsink.operations.plan import Answer, Result, Say, quietly
+from dualsink.progress import PROGRESS
 from dualsink.settings import Settings
 from dualsink.spark import failures
 from dualsink.spark import signals as signal_notes

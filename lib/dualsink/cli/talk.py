@@ -8,9 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dualsink import words
-
-PROGRESS = logging.getLogger("dualsink.progress")
-"""Takes a line about what takes long; the command line shows it, a notebook does not."""
+from dualsink.progress import PROGRESS
 
 
 class Talk(logging.Handler):

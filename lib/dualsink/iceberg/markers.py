@@ -6,7 +6,7 @@ it: the newest one is enough, whatever snapshots have expired. `no-records` name
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,14 +141,16 @@ def _followed(marker: Snapshot, quarantine: Iterable[Snapshot]) -> bool:
     return oldest is not None and oldest.parent is not None  # what was before has expired
 
 
-def no_records(ancestors: Iterable[Snapshot], topic_id: str) -> Iterator[tuple[int, Run]]:
-    """Yield partition and offsets that were no records.
+def no_records(ancestors: Iterable[Snapshot], topic_ids: Set[str]) -> Iterator[tuple[str, int, Run]]:
+    """Yield topic id, partition and offsets that were no records.
 
     As living snapshots name them: at most 1,000 ranges of each batch and partition.
     """
-    for snapshot in ancestors:
-        for partition, runs in _value(snapshot, "no-records").get(topic_id, {}).items():
-            yield from ((int(partition), (first, last)) for first, last in runs)
+    for snapshot in ancestors if topic_ids else ():
+        told = _value(snapshot, "no-records")
+        for topic_id in told.keys() & topic_ids:
+            for partition, runs in told[topic_id].items():
+                yield from ((topic_id, int(partition), (first, last)) for first, last in runs)
 
 
 def _value(snapshot: Snapshot, name: str) -> dict[str, Any]:

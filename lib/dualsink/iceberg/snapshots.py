@@ -54,7 +54,7 @@ def tampered(spark: SparkSession, table: str) -> Iterator[tuple[datetime, str]]:
     When a snapshot was made (UTC) that took rows away or changed them, or that is none of the table's any more.
     """
     handle = load(spark, table)
-    current = {snapshot.id for snapshot in ancestors(spark, table)}
+    current = _current(spark, handle)
     snapshots = handle.snapshots().iterator()
     while snapshots.hasNext():
         snapshot = snapshots.next()
@@ -63,6 +63,22 @@ def tampered(spark: SparkSession, table: str) -> Iterator[tuple[datetime, str]]:
             yield made_at, f"snapshot {snapshot.snapshotId()} was rolled back"
         elif snapshot.operation() not in _APPENDING:
             yield made_at, f"snapshot {snapshot.snapshotId()} has changed or deleted rows"
+
+
+def rolled_back(spark: SparkSession, table: str) -> Iterator[Snapshot]:
+    """Yield snapshots that are not the table's any more.
+
+    As long as they have not expired.
+    """
+    handle = load(spark, table)
+    current = _current(spark, handle)
+    return (snapshot for snapshot in described(spark, handle, handle.snapshots()) if snapshot.id not in current)
+
+
+def _current(spark: SparkSession, handle: Any) -> set[int]:
+    """Return the ids of a loaded table's own snapshots."""
+    own = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(handle)
+    return {snapshot.id for snapshot in described(spark, handle, own)}
 
 
 def load(spark: SparkSession, table: str) -> Any:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import (
     KafkaError,
     TopicAlreadyExistsError,
@@ -206,6 +206,23 @@ def watermarks(topic: Topic) -> dict[int, tuple[int, int]]:
         known = partitions(client, topic.name)
         first, last = client.beginning_offsets(known), client.end_offsets(known)
     return {tp.partition: (first[tp], last[tp]) for tp in known}
+
+
+def is_compacted(topic: Topic) -> bool:
+    """Return whether the topic's policy is to compact it.
+
+    True of a topic whose policy the broker does not tell this user.
+    """
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic.name, [_POLICY])
+    with closing(admin(topic.brokers)) as client:
+        try:
+            told = client.describe_configs([wanted], config_filter="all")["topic"][topic.name][_POLICY]["value"]
+        except (KafkaError, KeyError):
+            return True
+    return "compact" in told
+
+
+_POLICY = "cleanup.policy"
 
 
 def offsets_at(topic: Topic, moment: datetime) -> dict[int, int]:

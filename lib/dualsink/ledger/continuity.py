@@ -218,7 +218,7 @@ def _of(place: Place) -> Column:
 
 
 def _no_records(tables: Tables, place: Place) -> list[Run]:
-    return [run for partition, run in markers.no_records(tables.history(0), place[0]) if partition == place[1]]
+    return [run for _, partition, run in markers.no_records(tables.history(0), {place[0]}) if partition == place[1]]
 
 
 def _holes(records: DataFrame, place: Place, span: Run, known: Sequence[Run]) -> list[Run]:

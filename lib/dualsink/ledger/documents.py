@@ -23,12 +23,14 @@ from dualsink.spark import local_rows
 
 PLACE = ("index", "id", "routing")
 """Where a document is. None of ours has a routing, by which an index can hold an id once in each of its shards."""
+EXTRA = "extra"
+"""Whether a document has something that no column holds: a field that a changed mapping let in."""
 
 
 def read(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFrame:
     """Read every document of some indices.
 
-    `index`, `id`, `routing` if it has one, and the columns of the archive. One task an index and slice.
+    `index`, `id`, `routing` if it has one, the columns of the archive, and EXTRA. One task an index and slice.
     """
     slices = spark.sparkContext.defaultParallelism
     pieces = [(name, i, slices) for name in names for i in range(slices)]
@@ -46,12 +48,24 @@ def read(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFra
 
 
 def read_digested(spark: SparkSession, cluster: Cluster, names: Sequence[str]) -> DataFrame:
-    """Read documents as `digested`, with `index`, `id` and `routing`.
+    """Read documents as `with_digest`.
 
     One that tells no time is of the day of its index.
     """
-    found = digested(read(spark, cluster, names), *PLACE)
+    found = with_digest(read(spark, cluster, names))
     return found.withColumn("day", F.coalesce("day", F.to_date(F.right("index", F.lit(10)), "yyyy.MM.dd")))
+
+
+def with_digest(found: DataFrame) -> DataFrame:
+    """Return documents as `digested`, with PLACE and `content`.
+
+    `content` is the digest of the columns alone. `digest` is another one if the document has EXTRA: it is no copy of a
+    row then, although a row may hold its event.
+    """
+    rows = digested(found, *PLACE, EXTRA).withColumn("content", F.col("digest"))
+    return rows.withColumn("digest", F.when(F.col(EXTRA), F.xxhash64("digest", EXTRA)).otherwise(F.col("digest"))).drop(
+        EXTRA
+    )
 
 
 def named(cluster: Cluster, places: DataFrame) -> DataFrame:
@@ -81,8 +95,9 @@ def named(cluster: Cluster, places: DataFrame) -> DataFrame:
 
 _NAMED_PAGE = 50
 _UTC = pa.timestamp("us", tz="UTC")
-_DOCUMENT_DDL = {**dict.fromkeys(PLACE, "string"), **DOCUMENT_COLUMNS}
-_ARROW = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "timestamp": _UTC}
+_DOCUMENT_DDL = {**dict.fromkeys(PLACE, "string"), **DOCUMENT_COLUMNS, EXTRA: "boolean"}
+_ARROW = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "timestamp": _UTC, "boolean": pa.bool_()}
+_FIELDS = {*DOCUMENT_COLUMNS, WHOLE}
 # How a document writes what a column holds otherwise.
 _READ: dict[str, Callable[[Any], Any]] = {
     "kafka_timestamp": lambda milliseconds: milliseconds * 1000,
@@ -108,7 +123,11 @@ def _document_batch(hits: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def _columns_of(source: dict[str, Any]) -> dict[str, Any]:
-    return source | {"attributes": attributes_of(source)} if WHOLE in source else source
+    more = not source.keys() <= _FIELDS
+    if WHOLE not in source:
+        return source | {EXTRA: more}
+    attributes = attributes_of(source)
+    return source | {"attributes": attributes, EXTRA: more or attributes is not source[WHOLE]}
 
 
 def _column(documents: list[dict[str, Any]], name: str, kind: pa.DataType) -> pa.Array:

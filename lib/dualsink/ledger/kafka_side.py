@@ -16,13 +16,15 @@ from dualsink.events.model import COORDINATES, DOCUMENT_COLUMNS, RECORD
 from dualsink.events.reading import Reading
 from dualsink.events.records import RECORD_COLUMNS, Parsed
 from dualsink.iceberg import quarantine
+from dualsink.iceberg.markers import Progress
 from dualsink.kafka import reader as kafka_reader
 from dualsink.kafka import topic as topics
 from dualsink.kafka.topic import Topic
-from dualsink.ledger import continuity, digest
+from dualsink.ledger import continuity, digest, reverted
 from dualsink.ledger import proven as proofs
 from dualsink.ledger.accounts import Place
 from dualsink.ledger.book import BOTH_TABLES, NAMED_AT_MOST, Finding, PartitionLine, finding_in
+from dualsink.ledger.foreign import NO_RECORD, Judge
 from dualsink.ledger.position import Position
 from dualsink.ledger.proven import Proven, Sums
 from dualsink.ledger.tables import Tables
@@ -47,46 +49,61 @@ class Statement:
     proven: Proven
 
 
-def take(spark: SparkSession, settings: Settings, tables: Tables, named: bool, everything: bool = False) -> Statement:
+def take(
+    spark: SparkSession, settings: Settings, tables: Tables, named: bool, everything: bool = False,
+    committed: Mapping[int, int] | None = None,
+) -> Statement:  # fmt: skip
     """Compare Kafka with pinned tables.
 
-    What seals prove is left out unless `everything` is to be read. Raises CheckpointError where the topic is created
-    again meanwhile.
+    What seals prove is left out unless `everything` is to be read. `committed` are the next offsets of the stream's
+    checkpoint, by partition. Raises CheckpointError where the topic is created again meanwhile.
     """
     topic = Topic.of(settings)
     with topics.Incarnation(topic) as incarnation:
-        position = Position.of(topic, tables, incarnation.id)
+        once = reverted.progress(tables, topic.name)
+        position = reverted.remembering(Position.of(topic, tables, incarnation.id), once)
         proven = proofs.of(settings, tables, position, everything)
         records = records_between(spark, topic, incarnation.id, proven.marks)
-        held = _held(tables, proven)
+        judge = Judge(topic, tables, position)
+        known = _held(tables, proven).withColumn("trouble", judge.trouble())
+        held = known.where("trouble IS NULL")
         here = held.where(proven.compared())
         in_kafka = proven.outside(_events_of(records, Reading.of(settings)), here)
         sums_kafka, sums_held = _sums(in_kafka), _sums(here, *_STORES)
         apart = {p for p in position.partitions if not digest.equal(sums_kafka.get(p), sums_held.get(p))}
-        compared = _compare(in_kafka, here, apart, named)
+        compared = _compare(in_kafka, here, apart, named, judge)
         incarnation.verify(settings.retry_deadline_seconds)
     before = {}
     if proven.changed is not None:
         before = _sums(held.where(position.compared() & ~proven.compared()), *_STORES)
-    sealed = proven.places(_archived(tables, position.topic))
+    sealed = proven.places(_archived(tables, position))
     counts = {p: _Counts.of(p, position, sums_kafka, sums_held, before, sealed) for p in position.partitions}
     present = {p: counts[p].records + compared.alone.get(p, 0) for p in position.partitions}
-    known = continuity.Known(
+    whereabouts = continuity.Known(
         held.select(*COORDINATES),
-        _places(tables, position.topic),
+        _places(tables, position).withColumn("trouble", judge.trouble()).where("trouble IS NULL").drop("trouble"),
         records_between(spark, topic, position.topic_id, position.marks).select(*RECORD),
         present,
         sealed,
     )
-    rest = continuity.take(tables, position, known, named)
-    never = _never_in_kafka(held, position, named)
-    wrong = compared.wrong | rest.wrong
+    rest = continuity.take(tables, position, whereabouts, named)
+    foreign = _foreign(known, named)
+    gone = _reverted(topic, tables, proven, once, committed or {})
+    wrong = compared.wrong | rest.wrong | gone.keys()
     lines = [
         _line(position, number, counts[number], rest, compared, number not in wrong) for number in position.partitions
     ]
-    normal = [*_waiting(position), *_beyond_kafka(rest, compared, position)]
+    normal = [*_waiting(position, gone), *_beyond_kafka(rest, compared, position)]
     sealed_too = [*proofs.doubled(tables, proven, named), *proofs.altered(tables, proven)]
-    findings = [*compared.findings, *rest.findings, *never, *sealed_too, *proven.broken(everything), *normal]
+    findings = [
+        *compared.findings,
+        *rest.findings,
+        *foreign,
+        *reverted.report(position, gone),
+        *sealed_too,
+        *proven.broken(everything),
+        *normal,
+    ]
     beyond_kafka = rest.events + sum(compared.compacted.values())
     return Statement(position, lines, findings, beyond_kafka, rest.acknowledged, rest.losses, proven)
 
@@ -153,14 +170,26 @@ def _sums(rows: DataFrame, *stores: str) -> dict[int, Row]:
     return {row.partition: row for row in found.collect()}
 
 
-def _waiting(position: Position) -> list[Finding]:
+def _reverted(
+    topic: Topic, tables: Tables, proven: Proven, once: Progress, committed: Mapping[int, int]
+) -> dict[int, tuple[int, int]]:  # fmt: skip
+    position, spark = proven.position, tables.archive.sparkSession
+
+    def again() -> Position:
+        return Position.of(topic, Tables.pinned(spark, tables.names), position.topic_id)
+
+    return reverted.offsets(position, once, proven.chain.newest(topic.name).values(), committed, again)
+
+
+def _waiting(position: Position, gone: Mapping[int, tuple[int, int]]) -> list[Finding]:
     """Report offsets that the stream will read.
 
-    Some may be no records.
+    Those that it had read before are not among them. Some may be no records.
     """
-    found = {number: each for number, each in position.partitions.items() if each.waiting}
-    names = [f"{position.topic}-{p}-{f.next} to {f.end - 1}" for p, f in found.items()]
-    count = sum(each.waiting for each in found.values())
+    begins = {p: gone[p][1] if p in gone else each.next for p, each in position.partitions.items()}
+    found = {p: (begins[p], each.end) for p, each in position.partitions.items() if begins[p] < each.end}
+    names = [f"{position.topic}-{p}-{first} to {end - 1}" for p, (first, end) in found.items()]
+    count = sum(end - first for first, end in found.values())
     return [Finding(WAITING, "Kafka", count, names=tuple(names[:NAMED_AT_MOST]))] if count else []
 
 
@@ -174,10 +203,19 @@ def _beyond_kafka(rest: continuity.Continuity, compared: "Comparison", position:
     return [Finding(BEYOND_KAFKA, BOTH_TABLES, count, note=note)] if count else []
 
 
-def _never_in_kafka(held: DataFrame, position: Position, named: bool) -> Sequence[Finding]:
-    rows = held.where(position.never_in_kafka())
-    note = "Kafka never gave these offsets: somebody else writes to the table"
-    return finding_in(rows, ALTERED, BOTH_TABLES, rows.count(), named, note=note, command="")
+def _foreign(known: DataFrame, named: bool) -> list[Finding]:
+    """Report rows of no event, by their trouble."""
+    rows = known.where("trouble IS NOT NULL")
+    counts = {row.trouble: row["count"] for row in rows.groupBy("trouble").count().collect()}
+    return [
+        finding
+        for trouble, count in sorted(counts.items())
+        for finding in _of_trouble(rows.where(F.col("trouble") == trouble), trouble, count, named)
+    ]
+
+
+def _of_trouble(rows: DataFrame, trouble: str, count: int, named: bool) -> Sequence[Finding]:
+    return finding_in(rows, ALTERED, BOTH_TABLES, count, named, note=f"{trouble}: a foreign hand writes to the table")
 
 
 def records_between(
@@ -225,8 +263,8 @@ def parsed(records: DataFrame, reading: Reading) -> DataFrame:
     return ready.mapInArrow(parse, f"{_EVENT_DDL}, bytes long")
 
 
-def _archived(tables: Tables, topic: str) -> DataFrame:
-    return tables.archive.where(F.col("topic") == topic)
+def _archived(tables: Tables, position: Position) -> DataFrame:
+    return tables.archive.where(position.own())
 
 
 def _held(tables: Tables, proven: Proven) -> DataFrame:
@@ -234,23 +272,22 @@ def _held(tables: Tables, proven: Proven) -> DataFrame:
 
     COORDINATES, `store`, `digest`, `bytes`.
     """
-    topic = proven.position.topic
-    archive = _archived(tables, topic).where(proven.unsealed(tables.names.table))
+    archive = _archived(tables, proven.position).where(proven.unsealed(tables.names.table))
     archive = archive.select(
         *COORDINATES, F.lit("archive").alias("store"), digest.of_event(archive.columns).alias("digest"),
         F.lit(None).cast("long").alias("bytes"),
     )  # fmt: skip
-    kept = _kept(tables, topic).withColumn("bytes", digest.of_bytes())
+    kept = _kept(tables, proven.position).withColumn("bytes", digest.of_bytes())
     return archive.unionAll(kept.select(*COORDINATES, F.lit("quarantine"), digest.of_refusal(), "bytes"))
 
 
-def _kept(tables: Tables, topic: str) -> DataFrame:
-    return tables.quarantine.where(F.col("topic") == topic).where(quarantine.unresolved(quarantine.PARSE))
+def _kept(tables: Tables, position: Position) -> DataFrame:
+    return tables.quarantine.where(position.own()).where(quarantine.unresolved(quarantine.PARSE))
 
 
-def _places(tables: Tables, topic: str) -> DataFrame:
+def _places(tables: Tables, position: Position) -> DataFrame:
     """Select the coordinates of what both tables hold."""
-    return _archived(tables, topic).select(*COORDINATES).unionAll(_kept(tables, topic).select(*COORDINATES))
+    return _archived(tables, position).select(*COORDINATES).unionAll(_kept(tables, position).select(*COORDINATES))
 
 
 @dataclass
@@ -266,20 +303,23 @@ class Comparison:
     compacted: dict[int, int] = field(default_factory=dict)
 
 
-def _compare(in_kafka: DataFrame, held: DataFrame, partitions: set[int], named: bool) -> Comparison:
+def _compare(
+    in_kafka: DataFrame, held: DataFrame, partitions: set[int], named: bool, judge: Judge
+) -> Comparison:  # fmt: skip
     """Compare the partitions whose sums differ, record by record."""
     if not partitions:
         return Comparison()
-    found = _joined(in_kafka, held, partitions).persist()
+    joined = _joined(in_kafka, held, partitions).persist()
     try:
+        found = _judged(joined, judge)
         counts = found.groupBy("kind", "partition").agg(
             F.count("*").alias("events"), F.count_if(F.col("position") == 0).alias("records"),
             F.min("offset").alias("first"), F.max("offset").alias("last"),
         ).collect()  # fmt: skip
-        kinds = (MISSING, DOUBLED, ALTERED, _READ_OTHERWISE)
+        kinds = (MISSING, DOUBLED, ALTERED, _READ_OTHERWISE, _FOREIGN)
         findings = [f for kind in kinds for f in _findings(found, counts, kind, named)]
     finally:
-        found.unpersist()
+        joined.unpersist()
     alone = {row.partition: row for row in counts if row.kind == BEYOND_KAFKA}
     return Comparison(
         {row.partition for row in counts if row.kind != BEYOND_KAFKA},
@@ -289,6 +329,14 @@ def _compare(in_kafka: DataFrame, held: DataFrame, partitions: set[int], named: 
     )
 
 
+def _judged(joined: DataFrame, judge: Judge) -> DataFrame:
+    """Separate foreign rows from those of compacted records."""
+    alone = F.col("kind") == BEYOND_KAFKA
+    if joined.where(alone).isEmpty():
+        return joined
+    return joined.withColumn("kind", F.when(alone & judge.unrecorded(), _FOREIGN).otherwise(F.col("kind")))
+
+
 def _findings(found: DataFrame, counts: Sequence[Row], kind: str, named: bool) -> Sequence[Finding]:
     of_kind = [row for row in counts if row.kind == kind]
     rows, count = found.where(F.col("kind") == kind), sum(row.events for row in of_kind)
@@ -296,6 +344,8 @@ def _findings(found: DataFrame, counts: Sequence[Row], kind: str, named: bool) -
         note = "this version, these formats and this record_format refuse their records, or split them otherwise; with "
         note += "those that they were written by they are compared"
         return finding_in(rows, ALTERED, "Kafka and archive", count, named, note=note, command="")
+    if kind == _FOREIGN:
+        return _of_trouble(rows, NO_RECORD, count, named)
     store = "Kafka and archive" if kind == ALTERED else BOTH_TABLES
     command = replay_of(of_kind) if kind == MISSING else None
     return finding_in(rows, kind, store, count, named, command=command)
@@ -374,6 +424,8 @@ def compared(now: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
             yield position, kind
 
 
+_FOREIGN = "foreign"
+"""Kind of rows at an offset where Kafka has no record, and had none."""
 _READ_OTHERWISE = "read otherwise"
 """Kind of rows of which today's parser makes no row at all: altered, and no command makes them equal."""
 

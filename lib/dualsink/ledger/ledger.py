@@ -14,6 +14,7 @@ verdicts, each with the command that ends it (see `verdicts`). Days that an earl
 are the same still, are not read again for the first statement (see `seals` and `proven`).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -45,10 +46,14 @@ def take(
 
 
 def taken(
-    spark: SparkSession, settings: Settings, tables: Tables, named: bool = True, everything: bool = False
-) -> tuple[Ledger, Proven]:
-    """Take the ledger; return what it did not read, too."""
-    one = kafka_side.take(spark, settings, tables, named, everything)
+    spark: SparkSession, settings: Settings, tables: Tables, named: bool = True, everything: bool = False,
+    committed: Mapping[int, int] | None = None,
+) -> tuple[Ledger, Proven]:  # fmt: skip
+    """Take the ledger; return what it did not read, too.
+
+    `committed` are the next offsets of the stream's checkpoint, by partition.
+    """
+    one = kafka_side.take(spark, settings, tables, named, everything, committed)
     days, findings = hot_side.take(spark, settings, tables, one.position, named)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
     seals = [seal for seal in one.proven.seals if seal.events]

@@ -12,6 +12,11 @@ from dualsink.kafka.topic import Topic
 from dualsink.ledger.tables import Tables
 
 
+def own(topic: str, topic_id: str) -> Column:
+    """Condition: a row is a topic's, by name or id."""
+    return (F.col("topic") == topic) | (F.col("topic_id") == topic_id)
+
+
 @dataclass(frozen=True)
 class Partition:
     """Kafka's offsets of one partition, and the stream's reach.
@@ -89,9 +94,21 @@ class Position:
         return {p: (first, end) for p, (first, end) in ends.items() if first < end}
 
     @property
+    def kafka(self) -> dict[int, tuple[int, int]]:
+        """First and next offset of what Kafka has, by partition."""
+        return {p: (each.beginning, each.end) for p, each in self.partitions.items()}
+
+    @property
     def marks(self) -> dict[int, tuple[int, int]]:
         """First and next offset of what is compared, by partition."""
         return {p: (each.beginning, each.position) for p, each in self.partitions.items()}
+
+    def own(self) -> Column:
+        """Condition: a row is the topic's, by name or id.
+
+        Kafka gives an id once: whatever name a row was given, its id says whose it is.
+        """
+        return own(self.topic, self.topic_id)
 
     def compared(self) -> Column:
         """Condition: Kafka had the record; the stream has read it."""
@@ -122,9 +139,14 @@ class Position:
 
     def never_in_kafka(self) -> Column:
         """Condition: Kafka has never given this offset."""
-        return F.expr(
-            self._where({p: f"offset >= {max(each.unread, each.end)}" for p, each in self.partitions.items()})
-        )
+        later = {p: f"offset >= {max(each.unread, each.end)}" for p, each in self.partitions.items()}
+        known = ", ".join(map(str, self.partitions)) or "-1"
+        nowhere = f"(topic_id = '{self.topic_id}' AND partition NOT IN ({known}))"
+        return F.expr(f"{self._where(later)} OR {nowhere}")
+
+    def in_kafka(self) -> Column:
+        """Condition: Kafka has the offset now."""
+        return self.between(self.kafka)
 
     def _where(self, offsets: Mapping[int, str]) -> str:
         """Literals, by which Iceberg leaves out files unread."""

@@ -60,7 +60,7 @@ def of_days(
     days outside the hot window too.
     """
     archived = _archived(spark, archive, list(indices))
-    found = digested(documents.read(spark, cluster, list(indices.values())), "index")
+    found = documents.read_digested(spark, cluster, list(indices.values()))
     compared = found.join(archived, list(IDENTITY), "left")
     compared = compared.select("index", _coordinates().alias("event"), _verdict().alias("verdict"))
     counts = [F.count_if(F.col("verdict") == kind).alias(kind) for kind in _KINDS]

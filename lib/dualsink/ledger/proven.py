@@ -265,15 +265,14 @@ def _unmended(tables: Tables, sealed: Iterable[Seal]) -> tuple[Seal, ...]:
     return tuple(s for s in sealed if done.get((s.table, s.day), none) < datetime.fromisoformat(s.taken_at))
 
 
-def digested_days(table: str, tables: Tables, topic: str, days: Sequence[date]) -> DataFrame:
+def digested_days(table: str, tables: Tables, position: Position, days: Sequence[date]) -> DataFrame:
     """Select a topic's rows of some days, as `digested` does.
 
     A quarantined record's day is that of its arrival there; its digest is of its bytes, and no re-drive changes it.
     """
-    own = F.col("topic") == topic
     if table == tables.names.table:
-        return digest.digested(tables.archive.where(own & digest.on_days(days)))
-    kept = tables.quarantine.where(own & digest.on_days(days, column="quarantined_at"))
+        return digest.digested(tables.archive.where(position.own() & digest.on_days(days)))
+    kept = tables.quarantine.where(position.own() & digest.on_days(days, column="quarantined_at"))
     kept = kept.where(quarantine.of_records()).withColumn("bytes", digest.of_bytes())
     return kept.select(*COORDINATES, F.to_date("quarantined_at").alias("day"), digest.of_refusal().alias("digest"))
 
@@ -293,7 +292,7 @@ def _altered(store: str, table: str, tables: Tables, proven: Proven) -> list[Fin
     if not spans:
         return []
     known = F.broadcast(local_rows.frame(tables.archive.sparkSession, spans, SPANS))
-    rows = digested_days(table, tables, proven.position.topic, [seal.day for seal in of_table])
+    rows = digested_days(table, tables, proven.position, [seal.day for seal in of_table])
     rows = rows.join(known, ["day", "topic_id", "partition"])
     rows = rows.where(F.col("offset").between(F.col("first"), F.col("last")))
     now = {row.day: row for row in digest.sums(rows, "day").collect()}
@@ -311,7 +310,7 @@ def doubled(tables: Tables, proven: Proven, named: bool) -> Sequence[Finding]:
     """Report events that a sealed day holds too."""
     if not proven.seals:
         return []
-    own = F.col("topic") == proven.position.topic
+    own = proven.position.own()
     kept = tables.quarantine.where(own & quarantine.unresolved(quarantine.PARSE))
     kept = kept.where(proven.unsealed(tables.names.quarantine, "quarantined_at"))
     read = (

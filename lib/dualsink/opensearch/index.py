@@ -17,6 +17,7 @@ from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.documents import WHOLE
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.opensearch.reader import Stats
+from dualsink.progress import PROGRESS
 
 KEYWORD = {"type": "keyword", "ignore_above": 8191}
 # The standard tokenizer keeps `java.io.IOException` and `10,000` whole: nobody would find `IOException`.
@@ -296,8 +297,10 @@ def without_rehydrated(hot: HotTier) -> dict[str, Any]:
 def refresh(client: OpenSearch, alias: str) -> None:
     """Make every written document visible to searches.
 
-    Raises PartialAnswer if a shard did not do so.
+    Says so if it has to wait for a shard. Raises PartialAnswer if a shard did not do so.
     """
+    if away := reader.without_primary(client, f"{alias}-*"):
+        PROGRESS.info(f"A shard of {', '.join(away)} is away: OpenSearch waits up to {reader.REFRESH_SECONDS} s for it")
     reader.refresh(client, f"{alias}-*")
 
 

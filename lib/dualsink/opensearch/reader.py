@@ -8,6 +8,7 @@ count, scan and statistic goes this way.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from opensearchpy import OpenSearch
@@ -122,6 +123,16 @@ def named(client: OpenSearch, places: list[dict[str, str | None]]) -> list[dict[
         if error and error.get("type") != "index_not_found_exception":
             _refuse(hit["_index"], f"{error.get('type')}, {error.get('reason')}")
     return [hit for hit in found if hit.get("found")]
+
+
+REFRESH_SECONDS = 60
+"""How long OpenSearch waits for a shard that it is to refresh; no parameter changes it."""
+
+
+def without_primary(client: OpenSearch, pattern: str) -> list[str]:
+    """Return a pattern's indices that lack a primary shard."""
+    found = client.cluster.health(index=pattern, params={"level": "indices"})["indices"]
+    return sorted(name for name, each in found.items() if fnmatchcase(name, pattern) and each["status"] == "red")
 
 
 def refresh(client: OpenSearch, pattern: str) -> None:

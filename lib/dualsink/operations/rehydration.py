@@ -254,7 +254,7 @@ def _create(client: OpenSearch, hot: HotTier, days: Sequence[date]) -> None:
 
 
 def _proof(rows: DataFrame, copies: DataFrame, refused: list[tuple]) -> Proof:
-    found = digested(copies).persist()
+    found = documents.with_digest(copies).persist()
     refusals = local_rows.frame(rows.sparkSession, refused, ddl(COORDINATES))
     try:
         lines, findings = hot_side.compare(digested(rows), found, refusals)

@@ -1,10 +1,12 @@
 """Repair: make the hot tier equal to the archive.
 
-Nothing is deleted that is not proven to exist elsewhere. The archive's own faults come first (`archive_repair`), as its
-rows are what documents are measured by. A document is deleted only if a table holds its record (`ledger.whereabouts`).
-The only copy of a record stays where it is, counted, and the result names the command that saves it.
+Nothing is deleted that is not proven to exist elsewhere. The tables' own faults come first (`quarantine_repair`,
+`archive_repair`), as their rows are what documents are measured by. A document is deleted only if a table holds its
+record (`ledger.whereabouts`), and moved into the quarantine if it claims a record's place with another content. The
+only copy of a record stays where it is, counted, and the result names the command that saves it.
 """
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,29 +20,37 @@ from pyspark.sql import functions as F
 
 from dualsink import words
 from dualsink.errors import LedgerMismatch, SettingsError
-from dualsink.events.model import IDENTITY
+from dualsink.events.model import IDENTITY, RECORD
+from dualsink.events.reading import Reading
+from dualsink.events.records import RECORD_COLUMNS
 from dualsink.iceberg import quarantine
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import check_tables
 from dualsink.kafka import topic as topics
 from dualsink.kafka.topic import Topic
-from dualsink.ledger import documents, whereabouts
+from dualsink.ledger import documents, kafka_side, whereabouts
+from dualsink.ledger.book import NAMED_AT_MOST
+from dualsink.ledger.digest import digested
+from dualsink.ledger.foreign import Judge
 from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
-from dualsink.ledger.whereabouts import DELETED, Kind
+from dualsink.ledger.whereabouts import DELETED, Indices, Kind
 from dualsink.opensearch import index, reader, reindex
 from dualsink.opensearch.bulk import Limits
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.opensearch.reader import Stats
-from dualsink.operations import archive_repair, audit_log
+from dualsink.opensearch.reindex import Sent
+from dualsink.operations import archive_repair, audit_log, orphans, quarantine_repair
 from dualsink.operations import plan as plan_of
-from dualsink.operations.archive_repair import Rows
 from dualsink.operations.audit_log import Entry
+from dualsink.operations.orphans import Deed
+from dualsink.operations.table_repair import Rows
 from dualsink.settings import Settings
 from dualsink.stream.checkpoint import Checkpoint
 
-_MENDED = (Kind.LACKING, Kind.ALTERED, *DELETED)
+_MENDED = (Kind.LACKING, Kind.ALTERED, Kind.DISPUTED, *DELETED)
+_DISPUTED = "another event of its place is archived, and Kafka cannot say which is right"
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Left:
         lines = [f"{number[kind]} {meaning}" for kind, meaning in told.items() if kind in number]
         if self.taken:
             lines.append(f"{words.count(self.taken, 'row')} not written: an unknown document has the place")
-        return [*lines, *self.lost, *(f"the archive's row stays, {row}" for row in self.rows)]
+        return [*lines, *self.lost, *(f"the row stays, {row}" for row in self.rows)]
 
     @property
     def needs_more(self) -> list[str]:
@@ -102,7 +112,7 @@ class Repaired(plan_of.Result):
     """Result of a repair; with `dry_run` of none.
 
     What was done to make the hot tier equal to the archive, and what is left. `resolved` counts records of the
-    quarantine that the archive holds.
+    quarantine that the archive holds, `orphaned` documents that were moved there.
     """
 
     dry_run: bool
@@ -113,6 +123,7 @@ class Repaired(plan_of.Result):
     left: Left = field(default_factory=Left)
     rows: Rows = field(default_factory=Rows)
     resolved: int = 0
+    orphaned: int = 0
 
     @property
     def fact(self) -> str:
@@ -125,8 +136,9 @@ class Repaired(plan_of.Result):
         if self.dry_run:
             days = sum(step.verb == "repair" for step in self.steps)
             return plan_of.unless_planned(f"{rows}{words.count(days, 'day')} repaired", True)
-        refused = f", {self.refused:,} refused by OpenSearch" if self.refused else ""
-        return f"{rows}{words.count(self.written, 'document')} written, {self.deleted:,} deleted{refused}"
+        more = f", {self.orphaned:,} moved into the quarantine" if self.orphaned else ""
+        more += f", {self.refused:,} refused by OpenSearch" if self.refused else ""
+        return f"{rows}{words.count(self.written, 'document')} written, {self.deleted:,} deleted{more}"
 
     def lines(self) -> list[str]:
         """Return the days that differ, then what is left.
@@ -140,6 +152,7 @@ class Repaired(plan_of.Result):
         days = [step.day for step in self.steps]
         counts = {"written": self.written, "refused": self.refused, "deleted": self.deleted}
         counts |= {"rows_removed": self.rows.removed, "rows_replaced": self.rows.replaced, "resolved": self.resolved}
+        counts |= {"rows_orphaned": self.rows.orphaned, "orphaned": self.orphaned}
         return {"days": days, **counts, "left": asdict(self.left)}
 
     def check(self) -> None:
@@ -153,13 +166,15 @@ def repair(
 ) -> Repaired:
     """Repair the archive's rows, then the hot tier.
 
-    Exact copies of rows are removed, rows that differ from Kafka's record replaced, as long as Kafka has it; `who` (by
-    default user and machine) goes into the audit log. Records that wait in the quarantine and are archived wait no
-    more. Missing and differing documents are written from the archive.
+    Of both tables exact copies of rows are removed, and rows that differ from Kafka's record replaced, as long as Kafka
+    has it; rows of no event go to the orphans of the quarantine. `who` (by default user and machine) goes into the
+    audit log. Records that wait in the quarantine and are archived wait no more. Missing and differing documents are
+    written from the archive.
     Documents are deleted whose records a table holds: under another id, in another index, or beside a record that waits
-    in the quarantine. `delete_unknown` deletes the unknown ones too, if there are just so many. Other topics are left
-    alone. A dry run changes nothing. Raises SettingsError where `delete_unknown` is another number, PartialAnswer for
-    an index that fails meanwhile.
+    in the quarantine. One with other content than the row whose place it claims is moved into the quarantine, unless
+    Kafka bears the row out. `delete_unknown` deletes the unknown ones too, if there are just so many. Other topics are
+    left alone. A dry run changes nothing. Raises SettingsError where `delete_unknown` is another number, PartialAnswer
+    for an index that fails meanwhile.
     """
     archive = Archive.of(settings)
     check_tables(spark, archive)
@@ -168,15 +183,13 @@ def repair(
     with checkpoint.locked(spark):
         if not dry_run:
             audit_log.end_open(spark, archive)
-        with topics.Incarnation(Topic.of(settings)) as incarnation:
-            rows = archive_repair.mend(spark, settings, incarnation, who, dry_run)
-        resolved = _resolve_archived(spark, Tables.pinned(spark, archive), settings.kafka_topic, dry_run)
+        rows, resolved = _mend_tables(spark, settings, who, dry_run)
         tables = Tables.pinned(spark, archive)
-        with found(spark, settings, tables) as (apart, lost):
-            steps = _steps(apart)
+        with found(spark, settings, tables) as there:
+            apart, steps = there.apart, _steps(there.apart)
             counts = sum((Counter(step.counts) for step in steps), Counter())
             others = {kind: count for kind, count in counts.items() if kind not in _MENDED}
-            left = Left(others, _bounds(apart), lost=tuple(lost), rows=rows.left)
+            left = Left(others, _bounds(apart), lost=tuple(there.lost), rows=rows.left)
             planned = Repaired(dry_run, steps, left=left, rows=rows, resolved=resolved)
             if delete_unknown is not None:
                 _check_count(delete_unknown, counts[Kind.UNKNOWN])
@@ -184,57 +197,100 @@ def repair(
                 return planned
             if delete_unknown:
                 audit_log.append(spark, archive, *_deletions(settings.opensearch_index, steps, who))
-            return _mend(settings, tables, apart, planned, delete_unknown is not None)
+            return _mend(settings, tables, apart, planned, who, delete_unknown is not None)
 
 
-def _resolve_archived(spark: SparkSession, tables: Tables, topic: str, dry_run: bool) -> int:
+def _mend_tables(spark: SparkSession, settings: Settings, who: str, dry_run: bool) -> tuple[Rows, int]:
+    """Mend the tables' own rows.
+
+    Returns what was mended, and how many records are resolved. The quarantine first: archived rows are compared with
+    records that wait there, too.
+    """
+    archive, topic = Archive.of(settings), Topic.of(settings)
+    with topics.Incarnation(topic) as incarnation:
+        tables = Tables.pinned(spark, archive)
+        judge = Judge(topic, tables, Position.of(topic, tables, incarnation.id))
+        rows = quarantine_repair.mend(spark, settings, judge, incarnation, who, dry_run)
+        rows += archive_repair.mend(spark, settings, judge, incarnation, who, dry_run)
+        resolved, left = _resolve_archived(spark, settings, judge.position, dry_run)
+    return rows + Rows(left=left), resolved
+
+
+def _resolve_archived(
+    spark: SparkSession, settings: Settings, position: Position, dry_run: bool
+) -> tuple[int, tuple[str, ...]]:
     """Resolve records of the quarantine that the archive holds.
 
-    A re-drive that was killed leaves them. Returns how many there were.
+    A re-drive that was killed leaves them. Returns how many there were, and the names of those whose row is not what
+    today's parser makes of the record: which of the two is right only a person can say.
     """
-    waiting = tables.quarantine.where(F.col("topic") == topic).where(quarantine.unresolved(quarantine.PARSE))
-    if waiting.isEmpty():
-        return 0
-    archived = tables.archive.where(F.col("topic") == topic).select(*IDENTITY)
-    done = waiting.select(*quarantine.STAGED).distinct().join(archived, list(IDENTITY), "left_semi").persist()
+    tables = Tables.pinned(spark, Archive.of(settings))
+    waiting = tables.quarantine.where(position.own()).where(quarantine.unresolved(quarantine.PARSE))
+    archived = digested(tables.archive.where(position.own())).select(*IDENTITY, F.col("digest").alias("archived"))
+    both = waiting.join(archived, list(IDENTITY)).persist()
     try:
+        if both.isEmpty():
+            return 0, ()
+        records = both.select(*RECORD_COLUMNS).dropDuplicates(list(RECORD))
+        parsed = digested(kafka_side.parsed(records, Reading.of(settings)).where("timestamp IS NOT NULL"))
+        judged = both.join(parsed.select(*IDENTITY, "digest"), list(IDENTITY), "left").persist()
+        same = F.expr("archived <=> digest")
+        done, apart = (judged.where(each).select(*quarantine.STAGED, "topic").distinct() for each in (same, ~same))
         count = done.count()
         if count and not dry_run:
-            quarantine.resolve(spark, tables.names.quarantine, done)
-        return count
+            quarantine.resolve(spark, tables.names.quarantine, done.drop("topic"))
+        left = apart.orderBy(*IDENTITY).limit(NAMED_AT_MOST).collect()
+        return count, tuple(f"{row.topic}-{row.partition}-{row.offset}: {_TWO_CONTENTS}" for row in left)
     finally:
-        done.unpersist()
+        both.unpersist()
+
+
+_TWO_CONTENTS = "its record waits in the quarantine and makes another row"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Differences, the position of their comparison, and lost indices.
+
+    See `whereabouts.apart`; the last as a line for each day index that cannot be read.
+    """
+
+    apart: DataFrame
+    position: Position
+    lost: list[str]
 
 
 @contextmanager
-def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[tuple[DataFrame, list[str]]]:
-    """Yield what is apart, and the indices that are lost.
+def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[Found]:
+    """Yield what is apart.
 
-    See `whereabouts.apart`; the latter as a line for each day index that cannot be read. No stream runs meanwhile, and
-    `tables` were pinned since.
+    No stream runs meanwhile, and `tables` were pinned since.
     """
-    days, lost = _indices(Cluster.of(settings), settings.opensearch_index)
+    days, lost = _indices(Cluster.of(settings), HotTier.of(settings))
     topic = Topic.of(settings)
     with topics.Incarnation(topic) as incarnation:
+        asked: list[Position] = []
 
         def position() -> Position:
-            return Position.of(topic, tables, incarnation.id)
+            asked.append(Position.of(topic, tables, incarnation.id))
+            return asked[-1]
 
-        with whereabouts.apart(spark, settings, tables, position, days, list(lost)) as apart:
+        indices = Indices(days, list(lost))
+        with whereabouts.apart(spark, settings, tables, incarnation.id, position, indices) as apart:
             incarnation.verify(settings.retry_deadline_seconds)
-            yield apart, [_lost(stats) for stats in lost.values()]
+            yield Found(apart, asked[-1], [_lost(stats) for stats in lost.values()])
 
 
-def _indices(cluster: Cluster, alias: str) -> tuple[dict[date, str], dict[str, Stats]]:
-    """Return readable day indices, and lost ones.
+def _indices(cluster: Cluster, hot: HotTier) -> tuple[dict[str, date], dict[str, Stats]]:
+    """Return readable day indices, and lost ones, by name.
 
-    The former by day, and refreshed; of the latter, by name, shards are lost.
+    Rehydrated ones too. The former with their days, and refreshed; of the latter shards are lost.
     """
     with closing(index.connect(cluster)) as client:
-        stats = index.day_stats(client, alias)
-        days = index.day_indices(client, alias)
-        whole = {day: name for day, name in days.items() if name in stats and not stats[name].lost}
-        for name in whole.values():
+        stats = {name: each for prefix in hot.prefixes for name, each in index.day_stats(client, prefix).items()}
+        days = {name: day for prefix in hot.prefixes for day, name in index.day_indices(client, prefix).items()}
+        whole = {name: day for name, day in days.items() if name in stats and not stats[name].lost}
+        for name in whole:
             reader.refresh(client, name)
     return whole, {name: found for name, found in stats.items() if found.lost}
 
@@ -291,19 +347,42 @@ def _deletions(alias: str, steps: Iterable[Step], who: str) -> list[Entry]:
     ]  # fmt: skip
 
 
-def _mend(settings: Settings, tables: Tables, apart: DataFrame, planned: Repaired, with_unknown: bool) -> Repaired:
+def _mend(
+    settings: Settings, tables: Tables, apart: DataFrame, planned: Repaired, who: str, with_unknown: bool
+) -> Repaired:  # fmt: skip
     # In this order: a document whose coordinates were changed may have the id of one that is to be written.
     gone = [*DELETED, Kind.UNKNOWN] if with_unknown else DELETED
     cluster, limits, hot = Cluster.of(settings), Limits.of(settings), HotTier.of(settings)
+    orphaned = _move_disputed(settings, apart, who) if _count(planned, Kind.DISPUTED) else 0
     deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), cluster, limits)
     # `create`: what has the place of a document that is lacking is not known, and stays.
     lacking = reindex.send(_rows(tables, apart, Kind.LACKING), cluster, limits, hot, "create", hot.alias)
-    altered = reindex.send(_rows(tables, apart, Kind.ALTERED), cluster, limits, hot, "index", hot.alias)
-    _indices(cluster, hot.alias)
+    altered = Sent()
+    for prefix in hot.prefixes if _count(planned, Kind.ALTERED) else ():
+        there = apart.where(F.col("index").rlike(f"^{re.escape(prefix)}-{_DAY}$"))
+        altered.add(reindex.send(_rows(tables, there, Kind.ALTERED), cluster, limits, hot, "index", prefix))
+    _indices(cluster, hot)
     written, refused = lacking.created + altered.created, len(lacking.refused) + len(altered.refused)
     counts = {kind: count for kind, count in planned.left.counts.items() if kind not in gone}
     left = replace(planned.left, counts=counts, taken=lacking.existing)
-    return replace(planned, written=written, refused=refused, deleted=deleted, left=left)
+    return replace(planned, written=written, refused=refused, deleted=deleted, orphaned=orphaned, left=left)
+
+
+_DAY = r"\d{4}\.\d\d\.\d\d"
+
+
+def _count(planned: Repaired, kind: Kind) -> int:
+    return sum(step.counts.get(kind, 0) for step in planned.steps)
+
+
+def _move_disputed(settings: Settings, apart: DataFrame, who: str) -> int:
+    """Move documents that nothing proves into the quarantine."""
+    places = apart.where(F.col("kind") == Kind.DISPUTED).select(*documents.PLACE)
+    found = documents.named(Cluster.of(settings), places).withColumn("trouble", F.lit(_DISPUTED)).persist()
+    try:
+        return orphans.move_documents(Deed(apart.sparkSession, settings, who, _DISPUTED), found)
+    finally:
+        found.unpersist()
 
 
 def _rows(tables: Tables, apart: DataFrame, kind: Kind) -> DataFrame:

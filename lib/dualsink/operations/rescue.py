@@ -6,33 +6,28 @@ event and is none (an id of other coordinates, an offset that Kafka never gave) 
 `orphan`.
 """
 
-import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from dualsink import words
-from dualsink.events.model import ARCHIVE_COLUMNS, IDENTITY, QUARANTINE_COLUMNS, document_id_sql, index_name_sql
-from dualsink.iceberg import data_files, quarantine, snapshots
+from dualsink.events.model import ARCHIVE_COLUMNS, IDENTITY, document_id_sql, index_name_sql
+from dualsink.iceberg import data_files
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.servers import Storage
-from dualsink.iceberg.tables import check_tables, shapes
-from dualsink.kafka import topic as topics
+from dualsink.iceberg.tables import check_tables
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import documents
 from dualsink.ledger.digest import of_event
+from dualsink.ledger.foreign import NO_RECORD, Judge
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.whereabouts import Kind
-from dualsink.opensearch import reindex
-from dualsink.opensearch.bulk import Limits
 from dualsink.opensearch.cluster import Cluster
-from dualsink.operations import audit_log
+from dualsink.operations import audit_log, orphans
 from dualsink.operations import plan as plan_of
-from dualsink.operations.audit_log import Entry
+from dualsink.operations.orphans import Deed
 from dualsink.operations.repair import found
 from dualsink.settings import Settings
 from dualsink.stream.checkpoint import Checkpoint
@@ -102,16 +97,17 @@ def rescue(spark: SparkSession, settings: Settings, who: str = "", why: str = ""
             audit_log.end_open(spark, archive)
         tables = Tables.pinned(spark, archive)
         compared = Compared(*tables.snapshots)
-        with found(spark, settings, tables) as (apart, lost):
-            unknown = _judged(settings, apart.where(F.col("kind") == Kind.UNKNOWN)).persist()
+        with found(spark, settings, tables) as there:
+            judge = Judge(Topic.of(settings), tables, there.position)
+            unknown = _judged(settings, judge, there.apart.where(F.col("kind") == Kind.UNKNOWN)).persist()
             try:
                 steps = _steps(unknown)
                 counts = [sum(step.documents for step in steps if step.verb == verb) for verb in _VERBS]
                 if steps and not dry_run:
-                    deed = _Deed(spark, settings, who or audit_log.whoever(), f"{_REASON}; {why}" if why else _REASON)
+                    deed = Deed(spark, settings, who or audit_log.whoever(), f"{_REASON}; {why}" if why else _REASON)
                     _archive(deed, unknown.where("trouble IS NULL"), compared, checkpoint)
-                    _quarantine(deed, unknown.where("trouble IS NOT NULL"), tables)
-                return Rescued(dry_run, steps, *counts, lost)
+                    orphans.move_documents(deed, unknown.where("trouble IS NOT NULL"))
+                return Rescued(dry_run, steps, *counts, there.lost)
             finally:
                 unknown.unpersist()
 
@@ -119,26 +115,10 @@ def rescue(spark: SparkSession, settings: Settings, who: str = "", why: str = ""
 _VERBS = ("archive", "quarantine")
 
 
-@dataclass(frozen=True)
-class _Deed:
-    """Deed for the audit log: by whom and why."""
-
-    spark: SparkSession
-    settings: Settings
-    who: str
-    reason: str
-
-    def entries(self, table: str, days: Mapping[Any, int], before: int | None) -> list[Entry]:
-        """Return an entry for each day, all of one id."""
-        name = uuid.uuid4().hex
-        of_day = sorted(days.items())
-        return [Entry(name, self.who, "rescuing", table, day, n, 0, "", self.reason, before) for day, n in of_day]
-
-
 # -- what a document is --------------------------------------------------------------------------------
 
 
-def _judged(settings: Settings, unknown: DataFrame) -> DataFrame:
+def _judged(settings: Settings, judge: Judge, unknown: DataFrame) -> DataFrame:
     """Return whole unknown documents with their `trouble`.
 
     That is why they are no events of the topic, null of those that are. One that has changed since it was found is left
@@ -147,7 +127,7 @@ def _judged(settings: Settings, unknown: DataFrame) -> DataFrame:
     same = [F.col(f"document.{name}").eqNullSafe(F.col(f"known.{name}")) for name in (*documents.PLACE, *IDENTITY)]
     named = documents.named(Cluster.of(settings), unknown).alias("document")
     whole = named.join(unknown.alias("known"), _all(same), "left_semi")
-    trouble = _trouble(Topic.of(settings))
+    trouble = _trouble(judge)
     judged = whole.withColumns({"digest": of_event(whole.columns), "trouble": trouble})
     home = F.expr(f"index = {index_name_sql(settings.opensearch_index)}")
     claims = Window.partitionBy(*IDENTITY, F.col("trouble").isNull()).orderBy(home.desc(), "index", "id")
@@ -161,19 +141,19 @@ def _all(conditions: list[Column]) -> Column:
     return F.expr("true") if not conditions else conditions[0] & _all(conditions[1:])
 
 
-def _trouble(topic: Topic) -> Column:
+def _trouble(judge: Judge) -> Column:
     """Return why a document is no event of the topic.
 
     Null if it is one.
     """
-    topic_id, ends = topics.topic_id(topic), {p: end for p, (_, end) in topics.watermarks(topic).items()}
-    given = " OR ".join(f"(partition = {p} AND offset < {end})" for p, end in sorted(ends.items())) or "false"
     needed = ("topic", "positions", "kafka_timestamp", "timestamp", "level", "service", "message")
     lacking = " OR ".join(f"{name} IS NULL" for name in needed)
+    known = judge.trouble()
     return (
         F.when(~F.expr(f"id <=> {document_id_sql()}"), "its id is of other coordinates")
-        .when(F.expr(f"{lacking} OR NOT 0 <= position OR NOT position < positions"), "it lacks a part of an event")
-        .when((F.col("topic_id") == topic_id) & ~F.expr(given), "Kafka has never given its offset")
+        .when(F.expr(lacking), "it lacks a part of an event")
+        .when(known.isNotNull(), known)
+        .when(judge.position.in_kafka() & judge.unrecorded(), NO_RECORD)
     )
 
 
@@ -188,7 +168,7 @@ def _steps(unknown: DataFrame) -> list[Step]:
 # -- doing ---------------------------------------------------------------------------------------------
 
 
-def _archive(deed: _Deed, rows: DataFrame, compared: Compared, checkpoint: Checkpoint) -> None:
+def _archive(deed: Deed, rows: DataFrame, compared: Compared, checkpoint: Checkpoint) -> None:
     """Add rows to the archive by a fenced commit."""
     spark, archive = deed.spark, Archive.of(deed.settings)
     claim = Claim("rescue", ranges_of(rows), compared, checkpoint.confirm, {})
@@ -203,44 +183,3 @@ def _archive(deed: _Deed, rows: DataFrame, compared: Compared, checkpoint: Check
         data_files.commit(spark, archive.table, files, claim.properties | properties, claim.fence(compared.archive))
 
     audit_log.carry_out(spark, archive, deed.entries(archive.table, days, compared.archive), commit)
-
-
-def _quarantine(deed: _Deed, orphans: DataFrame, tables: Tables) -> None:
-    """Move documents into the quarantine.
-
-    One that has changed meanwhile stays in OpenSearch, too. What a run that was cut short has quarantined already is
-    only deleted.
-    """
-    spark, settings, archive = deed.spark, deed.settings, Archive.of(deed.settings)
-    _, shape = shapes(archive)
-    rows, same = _orphan_rows(orphans), ["key", "value"]
-    new = rows.select(*QUARANTINE_COLUMNS).join(_quarantined(tables.quarantine), same, "left_anti")
-    files = data_files.write(
-        new, Storage.of(settings), data_files.layout(spark, shape.table, QUARANTINE_COLUMNS, shape.day)
-    )
-    if files:
-        today = {r.day: r["count"] for r in new.groupBy(F.to_date(shape.day).alias("day")).count().collect()}
-        commit = partial(data_files.commit, spark, shape.table, files)
-        before = Compared.now(spark, archive).quarantine
-        audit_log.carry_out(spark, archive, deed.entries(shape.table, today, before), commit)
-    kept = rows.join(_quarantined(snapshots.pinned(spark, shape.table)), same, "left_semi")
-    gone = kept.select(*documents.PLACE, "if_seq_no", "if_primary_term")
-    reindex.delete(gone, Cluster.of(settings), Limits.of(settings))
-
-
-def _quarantined(rows: DataFrame) -> DataFrame:
-    return rows.where(quarantine.unresolved(quarantine.ORPHAN)).select("key", "value")
-
-
-def _orphan_rows(orphans: DataFrame) -> DataFrame:
-    made = {
-        "key": F.concat_ws("/", *documents.PLACE).cast("binary"),
-        "value": F.col("source"),
-        "headers": F.array().cast(QUARANTINE_COLUMNS["headers"]),
-        "stage": F.lit(quarantine.ORPHAN),
-        "reason": F.lit(quarantine.ORPHAN),
-        "detail": F.col("trouble"),
-        "quarantined_at": F.current_timestamp(),
-        "resolved_at": F.lit(None).cast("timestamp"),
-    }
-    return orphans.withColumns(made)

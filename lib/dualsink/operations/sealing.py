@@ -19,6 +19,8 @@ from dualsink.iceberg.day_files import DayFiles
 from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.storage import file_system
 from dualsink.iceberg.tables import check_tables
+from dualsink.kafka import topic as topics
+from dualsink.kafka.topic import Topic
 from dualsink.ledger import digest, ledger, seals
 from dualsink.ledger.accounts import Place
 from dualsink.ledger.ledger import Ledger
@@ -29,6 +31,7 @@ from dualsink.operations import audit_log
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
 from dualsink.settings import Settings
+from dualsink.stream.checkpoint import Checkpoint
 
 _POLICY, _REASON = "ledger", "the ledger held"
 
@@ -41,8 +44,9 @@ def validate(spark: SparkSession, settings: Settings, everything: bool = False) 
     """
     archive = Archive.of(settings)
     check_tables(spark, archive)
+    committed = Checkpoint.of(settings).seen(settings.kafka_topic, topics.topic_id(Topic.of(settings)))
     tables = Tables.pinned(spark, archive)
-    book, proven = ledger.taken(spark, settings, tables, everything=everything)
+    book, proven = ledger.taken(spark, settings, tables, everything=everything, committed=committed)
     if not book.holds:
         return book, []
     proven = replace(proven, files=proven.files or files_of(tables, file_system(Storage.of(settings))))
@@ -119,7 +123,7 @@ def _by_day(table: str, tables: Tables, days: Sequence[date], proven: Proven) ->
     """Sum up some days by partition."""
     if not days:
         return {}
-    rows = digested_days(table, tables, proven.position.topic, days)
+    rows = digested_days(table, tables, proven.position, days)
     sums = rows.groupBy("day", "topic_id", "partition").agg(
         *digest.sum_of(), F.count_if(F.col("position") == 0).alias("records"),
         F.min("offset").alias("first"), F.max("offset").alias("last"),

@@ -62,6 +62,20 @@ class Checkpoint:
         last = self.last()
         return {} if last is None else self._offsets(last)
 
+    def seen(self, topic: str, topic_id: str) -> dict[int, int]:
+        """Return one topic's next offsets, without the lock.
+
+        As `committed` does. Empty for another's checkpoint, and where a stream removes what is read meanwhile.
+        """
+        try:
+            return self.committed().get(topic, {}) if self._claimed_by() == topic_id else {}
+        except (OSError, ValueError, LookupError):
+            return {}
+
+    def _claimed_by(self) -> str | None:
+        """Return the id of the topic that claimed it."""
+        return json.loads(self._owner.read_text())["topic_id"] if self._owner.is_file() else None
+
     def planned(self, batch_id: int) -> Ranges:
         """Return the offsets that Spark has planned for a batch.
 
@@ -116,16 +130,15 @@ class Checkpoint:
         way_out = _WAY_OUT.format(place=self.place)
         if any((self.path / "offsets").glob("[0-9]*")) and self.query_id is None:
             raise CheckpointError(f"Checkpoint {self.place} has offsets but no metadata: it is damaged. {way_out}")
-        if self._owner.is_file():
-            known = json.loads(self._owner.read_text())["topic_id"]
-            if known != topic_id:
-                raise CheckpointError(
-                    f"Checkpoint {self.place} belongs to another topic of this name (id {known}, now {topic_id}): the "
-                    f"topic was deleted and created again, so its offsets mean other records. {way_out}"
-                )
-        else:
+        known = self._claimed_by()
+        if known is None:
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(self._owner, json.dumps({"topic_id": topic_id}).encode())
+        elif known != topic_id:
+            raise CheckpointError(
+                f"Checkpoint {self.place} belongs to another topic of this name (id {known}, now {topic_id}): the "
+                f"topic was deleted and created again, so its offsets mean other records. {way_out}"
+            )
 
     def check_kept(self, topic: str, goes_on: Mapping[int, int], beginnings: Mapping[int, int]) -> None:
         """Raise CheckpointError if Kafka has dropped what comes next.

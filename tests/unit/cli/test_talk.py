@@ -1,7 +1,8 @@
 """What a command prints: each line once, progress on standard error."""
 
 from dualsink.cli.parsing import parse
-from dualsink.cli.talk import PROGRESS, Talk
+from dualsink.cli.talk import Talk
+from dualsink.progress import PROGRESS
 from dualsink.settings import Settings
 
 

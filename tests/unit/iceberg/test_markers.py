@@ -59,8 +59,8 @@ def test_the_newest_marker_says_all_that_was_read_in_every_incarnation():
     history = [marker(3, {}), marker(2, second), marker(1, first)]
     assert markers.progress(history, "logs") == {**before, "b": {0: Reach(0, 3)}}
     assert markers.progress(history, "other") is None
-    assert list(markers.no_records(history, "a")) == [(0, (8, 9))]
-    assert list(markers.no_records(history, "b")) == []
+    assert list(markers.no_records(history, {"a"})) == [("a", 0, (8, 9))]
+    assert list(markers.no_records(history, {"b"})) == []
 
 
 def test_a_marker_says_from_where_on_nothing_of_a_partition_without_records_may_be_lost():
