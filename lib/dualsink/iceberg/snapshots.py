@@ -71,14 +71,16 @@ def rolled_back(spark: SparkSession, table: str) -> Iterator[Snapshot]:
     As long as they have not expired.
     """
     handle = load(spark, table)
-    current = _current(spark, handle)
-    return (snapshot for snapshot in described(spark, handle, handle.snapshots()) if snapshot.id not in current)
+    current, known = _current(spark, handle), handle.snapshots()
+    if len(known) == len(current):  # each snapshot that is looked at costs several calls of the JVM
+        return iter(())
+    return (snapshot for snapshot in described(spark, handle, known) if snapshot.id not in current)
 
 
 def _current(spark: SparkSession, handle: Any) -> set[int]:
     """Return the ids of a loaded table's own snapshots."""
-    own = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(handle)
-    return {snapshot.id for snapshot in described(spark, handle, own)}
+    ids = spark._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestorIds(handle)
+    return set(map(int, ids.toString().strip("[]").replace(",", " ").split()))
 
 
 def load(spark: SparkSession, table: str) -> Any:

@@ -79,14 +79,14 @@ def take(
     sealed = proven.places(_archived(tables, position))
     counts = {p: _Counts.of(p, position, sums_kafka, sums_held, before, sealed) for p in position.partitions}
     present = {p: counts[p].records + compared.alone.get(p, 0) for p in position.partitions}
-    whereabouts = continuity.Known(
+    offsets = continuity.Known(
         held.select(*COORDINATES),
         _places(tables, position).withColumn("trouble", judge.trouble()).where("trouble IS NULL").drop("trouble"),
         records_between(spark, topic, position.topic_id, position.marks).select(*RECORD),
         present,
         sealed,
     )
-    rest = continuity.take(tables, position, whereabouts, named)
+    rest = continuity.take(tables, position, offsets, named)
     foreign = _foreign(known, named)
     gone = _reverted(topic, tables, proven, once, committed or {})
     wrong = compared.wrong | rest.wrong | gone.keys()

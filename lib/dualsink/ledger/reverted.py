@@ -64,7 +64,7 @@ def offsets(
     if not found:
         return {}
     now = again().lacking_before(ends)
-    return {p: (first, min(end, now[p][1])) for p, (first, end) in found.items() if p in now}
+    return {p: now[p] for p in found if p in now}
 
 
 def _told(topic_id: str, once: Progress, seals: Iterable[Seal]) -> Iterator[tuple[int, int]]:

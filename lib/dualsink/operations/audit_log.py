@@ -45,7 +45,7 @@ KEPT = "kept"
 DELETES = "deletes documents"
 """Action of the entry before unknown documents go; `table_name` is the alias."""
 DONE = {"retiring": "retired", "removing": "removed", "replacing": "replaced", "rescuing": "rescued"}
-"""Actions of the entries before a deed and after it: a day, exact copies, altered rows, documents without a row."""
+"""Actions of the entries before a deed and after it: a day, copies and foreign rows, altered rows, what comes in."""
 TAKES_AWAY = ("retired", "removed", "replaced")
 """Actions after which rows are gone, or have another content."""
 _DDL = ", ".join(f"`{name}` {kind}" for name, kind in COLUMNS.items())

@@ -233,7 +233,7 @@ def _resolve_archived(
             return 0, ()
         records = both.select(*RECORD_COLUMNS).dropDuplicates(list(RECORD))
         parsed = digested(kafka_side.parsed(records, Reading.of(settings)).where("timestamp IS NOT NULL"))
-        judged = both.join(parsed.select(*IDENTITY, "digest"), list(IDENTITY), "left").persist()
+        judged = both.join(parsed.select(*IDENTITY, "digest"), list(IDENTITY), "left")
         same = F.expr("archived <=> digest")
         done, apart = (judged.where(each).select(*quarantine.STAGED, "topic").distinct() for each in (same, ~same))
         count = done.count()
