@@ -52,7 +52,7 @@ GENERAL = Format(
                 "severity_name"),
         *places("status", "event.severity", "event.level", "log_type", "level.value", "fields.level",
                 "fields.levelname", "fields.severity", "tags.severity", "tags.level", "labels.level",
-                "metadata.level", reads="word"),
+                "attributes.level", "metadata.level", reads="word"),
         *places("priority", "log.syslog.severity.code", "syslog.severity.code", "syslog.priority",
                 "syslog_severity_code", "level_num", reads="syslog"),
         *places("pri", "syslog_pri", "log.syslog.priority", reads="pri"),
@@ -288,6 +288,33 @@ FORMATS = (
         events="Events",
         example='{"Events":[{"Timestamp":"2026-11-23T10:00:00.123Z","Level":"Error","MessageTemplate":"card {Id}",'
                 '"Properties":{"Id":7}}]}',
+    ),
+    Format(
+        name="New Relic Log API",
+        specification="https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/",
+        marks=("common:object", "logs:array", *_NO_RECORD),
+        events="logs",
+        service=places("common.attributes.service", "common.attributes.service.name", "common.attributes.application"),
+        host=places("common.attributes.hostname", "common.attributes.host", "common.attributes.host.name"),
+        example='{"common":{"attributes":{"service":"pay","hostname":"web-1"}},"logs":[{"timestamp":1795428000123,'
+                '"message":"card refused","level":"error"}]}',
+    ),
+    Format(
+        name="Google Cloud entries.write",
+        specification="https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/write",
+        marks=("entries:array", *_NO_RECORD),
+        events="entries",
+        example='{"logName":"projects/p/logs/pay","entries":[{"timestamp":"2026-11-23T10:00:00.123Z","severity":"ERROR",'
+                '"jsonPayload":{"message":"card refused"}}]}',
+    ),
+    Format(
+        name="Kubernetes list of events",
+        specification="https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/",
+        marks=("items:array", "kind", "apiVersion", *_NO_RECORD),
+        events="items",
+        example='{"kind":"EventList","apiVersion":"v1","items":[{"involvedObject":{"kind":"Pod","name":"pay-0"},'
+                '"reason":"BackOff","message":"Back-off restarting","lastTimestamp":"2026-11-23T10:00:00Z",'
+                '"type":"Warning"}]}',
     ),
     Format(
         name="Azure Monitor resource logs",
@@ -1511,6 +1538,19 @@ FORMATS = (
         message=places("type", stays=True),
         example='{"type":"http-log","timestamp":"2026-11-23T10:00:00.123+0000","level":"error",'
                 '"detail":{"http_info":{"status":200,"url":"/v1/graphql"}}}',
+    ),
+    Format(
+        name="Snowflake event table",
+        specification="https://docs.snowflake.com/en/developer-guide/logging-tracing/event-table-columns",
+        marks=("RECORD_TYPE", "RESOURCE_ATTRIBUTES", "VALUE"),
+        time=places("timestamp"),
+        level=places("record.severity_text"),
+        message=places("value"),
+        service=places("resource_attributes.snow.executable.name"),
+        trace_id=places("trace.trace_id", reads="id"),
+        span_id=places("trace.span_id", reads="id"),
+        example='{"TIMESTAMP":"2026-11-23 10:00:00.123456","RESOURCE_ATTRIBUTES":{"snow.executable.name":"charge"},'
+                '"RECORD_TYPE":"LOG","RECORD":{"severity_text":"ERROR"},"VALUE":"card refused"}',
     ),
     Format(
         name="Docker events",

@@ -193,7 +193,7 @@ def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> No
     """Drop the text beside OpenTelemetry's number if it says no more."""
     for holder, key, scale, _, _ in plan.level:
         value = objects[holder].get(key)
-        if isinstance(value, str) and read_level(value, scale) == (name, False):
+        if fold(key) == "severitytext" and isinstance(value, str) and read_level(value, scale) == (name, False):
             del objects[holder][key]
 
 

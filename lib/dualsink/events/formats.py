@@ -38,8 +38,10 @@ class Place(NamedTuple):
 def fold(name: str) -> str:
     """Fold a field's name for comparison.
 
-    Without case, underscores, hyphens and at signs.
+    Without case, underscores, hyphens and at signs. Two at signs stay: in CLEF they make a field the user's own.
     """
+    if name[:2] == "@@":
+        return name
     return name.lower().replace("_", "").replace("-", "").replace("@", "")
 
 

@@ -225,6 +225,8 @@ _USUAL = frozenset(
      "attributes", "flags", "droppedAttributesCount")
 )  # fmt: skip
 _NEEDED = frozenset(("timeUnixNano", "severityNumber", "body"))
+_TAKEN = _USUAL | {"resource"}
+"""Names that an attribute of the same name has to give way to."""
 _LEVELS = {number: read_level(number, "otel") for number in range(1, 25)}
 _MAX_REMEMBERED = 4_096
 
@@ -301,7 +303,7 @@ class FastPath:
         if neutral is None:
             if len(self._neutral) >= _MAX_REMEMBERED:
                 self._neutral.clear()
-            neutral = self._neutral[keys] = self._plans.are_neutral(keys)
+            neutral = self._neutral[keys] = _TAKEN.isdisjoint(keys) and self._plans.are_neutral(keys)
         return neutral
 
     def _origin_of(self, around: dict[str, Any]) -> _Origin:
@@ -323,6 +325,8 @@ class FastPath:
         tidy(plan, objects)
         del record["body"]
         more = draft.log_id or draft.stack_trace or draft.trace_id or draft.span_id or draft.logger
+        if not plan.otel or plan.line or plan.json:  # what is beside the envelope makes it something else
+            return unknown
         if more or not draft.service or draft.time_key != "timeUnixNano" or draft.level_key != "severityNumber":
             return unknown
         if max(len(draft.service), len(draft.host or "")) > MAX_FIELD:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -125,12 +125,25 @@ class Parser:
     def _logs(self, logs: Iterable[otel.Log], key: bytes | None, near: int) -> Sequence[Event | Refusal]:
         fast = self._fast_logs.event if self._fast else _no_event
         outcomes = [fast(log, near) or self._outcome(log.whole(), key, near) for log in logs]
-        return outcomes or self._each((), key, near, "the envelope holds no log record")
+        return outcomes or _nothing()
 
     def _array(self, items: list[Any], key: bytes | None, near: int) -> Sequence[Event | Refusal]:
         if not any(isinstance(item, dict) for item in items):
             raise Refused(Reason.NOT_AN_OBJECT, "the value is a JSON array, not an object")
-        return self._each(items, key, near, "")
+        return [outcome for item in items for outcome in self._item(item, key, near)]
+
+    def _item(self, item: Any, key: bytes | None, near: int) -> Sequence[Event | Refusal]:
+        """Return the outcomes of an item of an array.
+
+        It may be an envelope itself, as Azure's batches of them are.
+        """
+        plan = self._plans.plan(item)[0] if isinstance(item, dict) else None
+        if plan is None or not plan.events or not isinstance(item.get(plan.events), list):
+            return (self._outcome(item, key, near),)
+        try:
+            return self._envelope(item, plan.events, key, near)
+        except Refused as refused:
+            return (refused.refusal,)
 
     def _envelope(self, record: dict[str, Any], name: str, key: bytes | None, near: int) -> Sequence[Event | Refusal]:
         """Return the events of an array.
@@ -144,13 +157,7 @@ class Parser:
             outer = fill(plan, objects, near)
             del outer.extra[name]
             outcomes.append(self._outcome(item, key, near, outer))
-        return outcomes or self._each((), key, near, "the envelope holds no log record")
-
-    def _each(self, items: Iterable[Any], key: bytes | None, near: int, empty: str) -> Sequence[Event | Refusal]:
-        outcomes = [self._outcome(item, key, near) for item in items]
-        if not outcomes:
-            raise Refused(Reason.MISSING_MESSAGE, empty)
-        return outcomes
+        return outcomes or _nothing()
 
     def _outcome(self, item: Any, key: bytes | None, near: int, outer: Draft | None = None) -> Event | Refusal:
         try:
@@ -305,6 +312,10 @@ def only(outcomes: Sequence[Event | Refusal]) -> Event | Refusal:
     if len(outcomes) == 1:
         return outcomes[0]
     return Refusal(Reason.MULTIPLE_RECORDS.value, f"the record holds {len(outcomes)} log records, not one")
+
+
+def _nothing() -> NoReturn:
+    raise Refused(Reason.MISSING_MESSAGE, "the envelope holds no log record")
 
 
 def _no_event(log: otel.Log, near: int) -> None:

@@ -153,6 +153,7 @@ _MICROS = {"s": Fraction(1_000_000), "ms": Fraction(1_000), "us": Fraction(1), "
 
 
 def _any_time(value: Any, unit: str) -> Moment:
+    whole = not isinstance(value, dict) or "iChronology" not in value
     if isinstance(value, dict | list):
         value, unit = _unwrapped(value, unit)
     if value is None or isinstance(value, bool | dict | list):
@@ -161,7 +162,7 @@ def _any_time(value: Any, unit: str) -> Moment:
     moment = _epoch_moment(text, unit) if _NUMBER.fullmatch(text) else _calendar_moment(text)
     if not 0 <= moment.micros <= _LAST:
         raise Refused(Reason.TIMESTAMP_OUT_OF_RANGE, "timestamp is before 1970 or after 9999")
-    return moment
+    return moment if whole else moment._replace(exact=False)
 
 
 _SECONDS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("seconds", "nanoseconds"), ("sec", "nsec"),

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from tests.support.corpus import KAFKA_TIMESTAMP
 
-from dualsink.events.parser import Event, Refusal, parse, parse_record
+from dualsink.events.parser import Event, Parser, Refusal, parse, parse_record
 
 FILE = Path(__file__).parents[2] / "data" / "log_shapes.ndjson"
 CASES = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
+GENERAL = Parser(fast=False)
 RECORDS = [case for case in CASES if case["kind"] not in ("reader", "store")]
 
 
@@ -49,3 +50,9 @@ def test_a_record_gets_its_right_values(case):
         for outcome in outcomes:
             assert isinstance(outcome, Event), outcome
             assert differences(outcome, expected) == {}, outcome
+
+
+@pytest.mark.parametrize("case", RECORDS, ids=lambda case: case["name"])
+def test_both_ways_of_reading_agree(case):
+    value = value_of(case)
+    assert list(parse_record(value, None, KAFKA_TIMESTAMP)) == list(GENERAL.parse_record(value, None, KAFKA_TIMESTAMP))

@@ -482,3 +482,10 @@ def test_partial_lines_of_a_container_belong_to_their_stream_and_a_file_that_was
 def test_a_csv_file_is_one_though_a_cell_holds_a_line_of_json_or_a_blank_line_comes_first(tmp_path):
     (tmp_path / "cells.csv").write_text('\ntimestamp,level,message\n2026-11-23T10:00:00Z,INFO,"resp:\n{""a"":1}"\n')
     assert [event.message for event in events(tmp_path / "cells.csv")] == ['resp:\n{"a":1}']
+
+
+def test_codes_of_a_terminal_hide_no_container(tmp_path):
+    text = "\x1b[2Kweb-1  | 2026-11-23T10:00:00.123Z WARNING: slow\n\x1b[2Kweb-1  | 2026-11-23T10:00:01Z ok\n"
+    first, second = events(write(tmp_path, "compose.log", text))  # `docker compose logs` in a terminal erases the line
+    assert (first.service, first.level, first.message) == ("web", "WARN", "slow")
+    assert second.service == "web"
