@@ -64,13 +64,14 @@ class Partition:
 class Position:
     """Topic's present incarnation, its partitions, and the stream's progress.
 
-    The progress is that in all incarnations.
+    The progress is that in all incarnations; it is `marked`, or implied by the rows.
     """
 
     topic: str
     topic_id: str
     partitions: dict[int, Partition]
     progress: Progress
+    marked: bool = True
 
     @classmethod
     def of(cls, topic: Topic, tables: Tables, topic_id: str) -> "Position":
@@ -83,7 +84,7 @@ class Position:
         reached, marks = progress.get(topic_id, {}), topics.watermarks(topic)
         unnamed = ADDED if told and topic_id in told else None
         found = {p: Partition(*ends, reached.get(p, unnamed)) for p, ends in sorted(marks.items())}
-        return cls(topic.name, topic_id, found, progress)
+        return cls(topic.name, topic_id, found, progress, told is not None)
 
     def lacking_before(self, goes_on: Mapping[int, int]) -> dict[int, tuple[int, int]]:
         """Return offsets, the end excluded, that nobody will read.

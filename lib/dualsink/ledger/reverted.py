@@ -57,6 +57,8 @@ def offsets(
     By partition, the end excluded, of those that Kafka still has. `committed` are the next offsets of a checkpoint.
     `again` returns a position of the tables as they are now: a batch that was committed meanwhile was not reverted.
     """
+    if not position.marked and position.topic_id in position.progress:
+        return {}  # The markers have expired; rows do not say that offsets after the last one are no records.
     ends = dict(committed)
     for number, end in _told(position.topic_id, once, seals):
         ends[number] = max(end, ends.get(number, end))

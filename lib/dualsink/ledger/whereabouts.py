@@ -111,19 +111,18 @@ def _kinds(
     rows = rows.select(*_KEY, "row_day", "digests", "required").join(refused, _KEY, "left_anti")
     judged = found.join(rows, _KEY, "left").withColumn("home", _home(hot))
     judged = judged.withColumns({"kind": _judged(hot, indices.lost), "day": F.coalesce("row_day", "day")})
-    right = judged.where("index = home AND coalesce(kind, 'altered') = 'altered'")
+    sought = judged.where(F.col("kind").isin(Kind.UNKNOWN, Kind.DISPUTED))
+    sought = _sought(spark, Topic.of(settings), tables, now, sought)
+    wrong = judged.where(F.col("kind").isin(Kind.ALTERED, Kind.ASTRAY)).select(*_COLUMNS).unionAll(sought)
+    right = judged.where("index = home AND kind IS NULL").select(*_KEY, "index")
+    right = right.unionAll(wrong.where(F.col("kind") == Kind.ALTERED).select(*_KEY, "index"))
     right = right.where(~F.col("index").startswith(f"{hot.rehydrated}-")).select(*_KEY)
     home = F.expr(index_name_sql(hot.alias, "row_day"))
-    lacking = (
-        rows.where("required AND size(digests) = 1")
-        .where(~home.isin(list(indices.lost)))
-        .join(right, _KEY, "left_anti")
-    )
+    lacking = rows.where("required AND size(digests) = 1").where(~home.isin(list(indices.lost)))
+    lacking = lacking.join(right, _KEY, "left_anti")
     nowhere = [F.lit(None).cast("string")] * len(documents.PLACE)
     written = lacking.select(F.lit(Kind.LACKING), "row_day", *_KEY, *nowhere)
-    sought = judged.where(F.col("kind").isin(Kind.UNKNOWN, Kind.DISPUTED))
-    known = judged.where(F.col("kind").isin(Kind.ALTERED, Kind.ASTRAY)).select(*_COLUMNS)
-    return written.toDF(*_COLUMNS).unionAll(known).unionAll(_sought(spark, Topic.of(settings), tables, now, sought))
+    return written.toDF(*_COLUMNS).unionAll(wrong)
 
 
 def _home(hot: HotTier) -> Column:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from dualsink.events.model import RECORD
 from dualsink.events.records import RECORD_COLUMNS
-from dualsink.iceberg import quarantine, snapshots
+from dualsink.iceberg import quarantine
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import shapes
 from dualsink.kafka.topic import Incarnation
@@ -35,7 +35,7 @@ def mend(
     `archive_repair.mend` does.
     """
     _, shape = shapes(Archive.of(settings))
-    base = snapshots.current(spark, shape.table)
+    _, base = judge.tables.snapshots
     if base is None:
         return Rows()
     table, position = Table(spark, settings, "quarantine", shape, base), judge.position

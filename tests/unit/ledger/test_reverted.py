@@ -1,5 +1,6 @@
 """What was committed once, and is in no table any more."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -54,3 +55,10 @@ def test_an_earlier_topic_is_remembered_as_far_as_it_was_read():
     known = reverted.remembering(position(5, 5), once).progress
     assert known == {"now": {0: Reach(0, 4), 1: Reach(0, 4)}, "then": {0: Reach(0, 12), 1: Reach(0, 4)}}
     assert reverted.remembering(position(5, 5, earlier=20), once).progress["then"][0] == Reach(0, 20)
+
+
+def test_rows_without_a_marker_do_not_say_where_reading_ended():
+    found = replace(position(5, 5), marked=False)
+    assert reverted.offsets(found, {}, [], {0: 8}, again=lambda: found) == {}
+    empty = replace(found, progress={})
+    assert reverted.offsets(empty, {}, [], {0: 8}, again=lambda: empty) == {0: (5, 8)}
