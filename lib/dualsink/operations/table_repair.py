@@ -142,8 +142,8 @@ def faults(rows: DataFrame, known: DataFrame, on: Sequence[str]) -> DataFrame:
     judged = rows.join(known, list(on), "left")
     doubled = rows.groupBy(*KEY).count().where("count > 1").select(*KEY)
     altered = judged.where("NOT placed OR digest <> truth").select(*KEY)
-    of_events = judged.join(doubled.unionAll(altered).distinct(), KEY, "left_semi")
-    known = of_events.withColumn("is_true", F.expr("placed AND digest <=> truth"))
+    suspect = judged.join(doubled.unionAll(altered).distinct(), KEY, "left_semi")
+    suspect = suspect.withColumn("is_true", F.expr("placed AND digest <=> truth"))
     event, place = Window.partitionBy(*KEY), [F.desc("placed"), F.desc("positions"), "file", "pos"]
     ranks = {
         "best": F.row_number().over(event.orderBy(F.desc("is_true"), *place)),
@@ -151,7 +151,7 @@ def faults(rows: DataFrame, known: DataFrame, on: Sequence[str]) -> DataFrame:
         "contents": F.size(F.collect_set("digest").over(event)),
         "held": F.max("held").over(event),
     }
-    return known.withColumns(ranks).withColumn("fault", _fault()).where("fault IS NOT NULL")
+    return suspect.withColumns(ranks).withColumn("fault", _fault()).where("fault IS NOT NULL")
 
 
 def _fault() -> Column:
