@@ -194,6 +194,8 @@ class Settings(BaseModel):
     """Environment variable that holds Trino's user."""
     trino_password_env: Variable = "DUALSINK_TRINO_PASSWORD"
     """Environment variable that holds Trino's password."""
+    trino_token_env: Variable = "DUALSINK_TRINO_TOKEN"
+    """Environment variable that holds a bearer token for Trino, in a password's place."""
     trino_ca_file: str = ""
     """Certificate authority of Trino, PEM, empty means the system's."""
 
@@ -488,6 +490,7 @@ class Settings(BaseModel):
         """Names of the servers that are spoken to with TLS."""
         kafka = {"kafka"} if self.kafka_security_protocol != "PLAINTEXT" else set()
         addresses = {"opensearch": self.opensearch_url, "nessie": self.nessie_uri, "s3": self.s3_endpoint}
+        addresses["trino"] = self.trino_uri
         return sorted(kafka | {name for name, address in addresses.items() if address.startswith("https:")})
 
     @property

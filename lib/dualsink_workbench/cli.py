@@ -93,7 +93,8 @@ commands = (
     Command("bench", "Measure, on local servers of its own, or render what a measurement wrote."),
     Command(
         "bench run",
-        "Measure against raw _bulk, the usual code and Kafka Connect; ten minutes a round for four million events.",
+        "Measure against raw _bulk, the usual code and Kafka Connect; ten minutes a round for four million events. "
+        "With --secure, what TLS and users take: plain and secured servers by turns.",
         "dualsink_workbench.bench.commands:run",
         {
             "events": _number("--events", 4_000_000, "Events of the topic; 40 % of them for the tutorial."),

@@ -19,7 +19,8 @@ from dualsink.operations.plan import Say
 from dualsink.settings import Settings, project_root
 from dualsink.spark import jars
 
-LOCK = "requirements.lock"
+LOCK, IMAGE_LOCK = "requirements.lock", "deploy/requirements.lock"
+"""Everything, and what the container image needs of it: all but the tests' packages."""
 _UV, _CYCLONEDX, _PIP_AUDIT = "uv==0.13.8", "cyclonedx-bom==7.5.0", "pip-audit==2.10.1"
 _OLDEST_PYTHON = "3.11.5"
 """What a package asks for that the pins pull in; pyproject.toml speaks of 3.11 alone."""
@@ -32,10 +33,11 @@ def lock(settings: Settings, say: Say) -> None:
     Versions are those of pyproject.toml, constraints.txt and ivy.xml; packages are locked for every platform and every
     Python that is supported. Raises PlatformError if a registry does not answer.
     """
-    where = ("--universal", "--python-version", _OLDEST_PYTHON, "--extra", "test", "--constraint", "constraints.txt")
+    where = ("--universal", "--python-version", _OLDEST_PYTHON, "--constraint", "constraints.txt")
     how = ("--generate-hashes", "--no-annotate", "--quiet", "--custom-compile-command", "./run_all.sh supply lock")
-    _use(_UV, "uv", "pip", "compile", "pyproject.toml", *where, *how, "--output-file", LOCK)
-    say(f"Wrote {LOCK}.")
+    for file, extra in {LOCK: ("--extra", "test"), IMAGE_LOCK: ()}.items():
+        _use(_UV, "uv", "pip", "compile", "pyproject.toml", *extra, *where, *how, "--output-file", file)
+        say(f"Wrote {file}.")
     sums = dict(sorted(_jar_sums(say)))
     write_atomically(jars.SUMS_FILE, "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode())
     say(f"Wrote {jars.SUMS_FILE.name}: {len(sums)} files.")

@@ -99,6 +99,25 @@ def test_every_pin_is_locked_with_its_version_and_hashes(root, project):
     assert {canonical(pin) for pin in pins} - {canonical(pin) for pin in locked} == set()
 
 
+def test_the_image_installs_what_is_locked_without_the_packages_of_the_tests(root, project):
+    everything, image = (locked(root / name) for name in (supply.LOCK, supply.IMAGE_LOCK))
+    assert image.items() <= everything.items()
+    needed = {canonical(pin).partition("==")[0] for pin in project["project"]["dependencies"]}
+    assert needed <= image.keys() and not {"pytest", "mypy", "moto", "selenium"} & image.keys()
+    assert "--require-hashes --requirement requirements.lock" in (root / "deploy" / "Dockerfile").read_text()
+
+
+def locked(file: Path) -> dict[str, list[str]]:
+    """Hashes by package, of every version that a lock file holds of it."""
+    found: dict[str, list[str]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if pin := re.match(r"(\S+)==", line):
+            hashes = found.setdefault(canonical(f"{pin[1]}==").partition("==")[0], [])
+        elif "--hash=" in line:
+            hashes.append(line.strip(" \\"))
+    return found
+
+
 def canonical(pin: str) -> str:
     """A pin with its package's name as registries write it."""
     name, version = pin.split("==")

@@ -1,17 +1,26 @@
 """Servers with TLS and users, each on free ports of loopback, and the certificates to try on them."""
 
+import json
+import ssl
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
+import jwt
 import trustme
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dualsink.spark import jars, java
+from dualsink.kafka.security import ALLOWED_TOKEN_URLS
+from dualsink.settings import Settings
+from dualsink.spark import jars, java, trust
 from dualsink_workbench.servers import process
 from dualsink_workbench.servers.kafka import Kafka
 
@@ -51,14 +60,110 @@ class Certificates:
 
 
 @contextmanager
-def kafka(folder: Path, certificate: Path, key: Path, client_ca: Path) -> Iterator[dict[str, str]]:
-    """A broker that speaks SASL_SSL (SCRAM-SHA-512, PLAIN), mutual TLS and plain text: address by protocol."""
+def listening(handler: type[BaseHTTPRequestHandler], certificate: Path, key: Path) -> Iterator[str]:
+    """An HTTPS server on a free port of loopback, in this process: its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers of JSON, said to nobody."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return b"".join(self.chunks())
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class Issuer:
+    """An OAuth2 issuer: tokens for clients that know `PASSWORD`, by client credentials, and the keys that verify them.
+
+    Tokens say who issued them and for whom, and are signed with `signing`, which a test may exchange for a key that
+    nobody publishes.
+    """
+
+    name: str = "tests"
+    audience: str = "kafka"
+    url: str = ""
+    signing: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
+    given: int = 0
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.url}/token"
+
+    @property
+    def keys_url(self) -> str:
+        return f"{self.url}/keys"
+
+
+@contextmanager
+def issuer(made: Issuer, certificate: Path, key: Path) -> Iterator[Issuer]:
+    """An issuer that listens."""
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(made.signing.public_key(), as_dict=True)
+    published = {"keys": [public | {"kid": "one", "alg": "RS256", "use": "sig"}]}
+    known = {f"Basic {b64encode(f'{user}:{PASSWORD}'.encode()).decode()}": user for user in USERS}
+
+    class Handler(Answering):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.answer(200, published)
+
+        def do_POST(self) -> None:  # noqa: N802
+            self.body()
+            user = known.get(self.headers["Authorization"])
+            if not user:
+                return self.answer(401, {"error": "invalid_client"})
+            made.given += 1
+            now = datetime.now(UTC)
+            claims = {"sub": user, "aud": made.audience, "iss": made.name}
+            claims |= {"iat": now, "exp": now + timedelta(minutes=5)}
+            token = jwt.encode(claims, made.signing, "RS256", {"kid": "one"})
+            self.answer(200, {"access_token": token, "token_type": "Bearer", "expires_in": 300})
+
+    with listening(Handler, certificate, key) as made.url:
+        yield made
+
+
+@contextmanager
+def kafka(folder: Path, certificate: Path, key: Path, client_ca: Path, keys_url: str = "") -> Iterator[dict[str, str]]:
+    """A broker that speaks SASL_SSL (SCRAM-SHA-512, PLAIN), mutual TLS and plain text: address by protocol.
+
+    With `keys_url`, an issuer's, it takes that one's tokens too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ports = dict(zip(("SASL_SSL", "SSL", "PLAINTEXT", "CONTROLLER"), process.free_ports(4), strict=True))
     properties = folder / "server.properties"
     lines = _kafka_properties(folder, ports, certificate, key, client_ca)
+    lines |= _of_tokens(keys_url) if keys_url else {}
     properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
-    command = [java.find(Kafka.need).executable, "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{jars.fetch('kafka')}/*"]
+    trusted = trust.java_options(Settings.from_values({"nessie_ca_file": str(client_ca)}), folder)
+    options = ["-Xmx512m", "-XX:+UseSerialGC", f"-D{ALLOWED_TOKEN_URLS}={keys_url}", *trusted]
+    command = [java.find(Kafka.need).executable, *options, "-cp", f"{jars.fetch('kafka')}/*"]
     scram = [f"SCRAM-SHA-512=[name={user},password={secret}]" for user, secret in USERS.items()]
     added = [word for each in scram for word in ("--add-scram", each)]
     arguments = ["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", properties, *added]
@@ -100,6 +205,18 @@ def _kafka_properties(folder: Path, ports: dict[str, int], certificate: Path, ke
         f"{sasl}.plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
         + plain.replace("\\", "\\\\") + ";",
     }  # fmt: skip
+
+
+def _of_tokens(keys_url: str) -> dict[str, object]:
+    oauth, place = "org.apache.kafka.common.security.oauthbearer", "listener.name.sasl_ssl.oauthbearer"
+    return {
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN,OAUTHBEARER",
+        f"{place}.sasl.jaas.config": f"{oauth}.OAuthBearerLoginModule required;",
+        f"{place}.sasl.server.callback.handler.class": f"{oauth}.OAuthBearerValidatorCallbackHandler",
+        f"{place}.sasl.oauthbearer.jwks.endpoint.url": keys_url,
+        f"{place}.sasl.oauthbearer.expected.audience": "kafka",
+        f"{place}.sasl.oauthbearer.expected.issuer": "tests",
+    }
 
 
 @contextmanager

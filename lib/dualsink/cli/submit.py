@@ -37,7 +37,7 @@ NOT_OPTIONS = {
     # The stream does not read these.
     "execution_date", "enable_validation", "enable_cleanup", "num_log_events", "seed", "events_per_second",
     "malformed_share", "input_path", "shift_to_now", "chaos_scenarios", "chaos_seed", "trino_uri", "trino_user_env",
-    "trino_password_env", "trino_ca_file", "snapshot_days", "remove_orphans", "orphan_hours",
+    "trino_password_env", "trino_token_env", "trino_ca_file", "snapshot_days", "remove_orphans", "orphan_hours",
     "opensearch_keeper_user_env", "opensearch_keeper_password_env",
     "s3_keeper_access_key_env", "s3_keeper_secret_key_env", "s3_keeper_session_token_env",
 }  # fmt: skip

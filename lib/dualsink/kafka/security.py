@@ -85,7 +85,7 @@ def opening(brokers: Brokers) -> Iterator[None]:
 
 
 class _Reason(logging.Filter):
-    """Reason for which a broker refuses a client.
+    """Reason for which a client does not get in.
 
     kafka-python says it in its log alone: to its caller it is a timeout. Nobody else hears of it where Kafka's log is
     muted, as the command line does.
@@ -95,7 +95,7 @@ class _Reason(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         for each in record.args or ():
-            if isinstance(each, _REFUSALS):
+            if isinstance(each, (*_REFUSALS, DualsinkError)):
                 self.found = each
         return logging.getLogger("kafka").isEnabledFor(record.levelno)
 
@@ -189,7 +189,8 @@ def _java_login(brokers: Brokers) -> dict[str, str]:
     fields = dict(zip(names, _login(brokers), strict=True))
     options = {"sasl.mechanism": mechanism}
     if mechanism == "OAUTHBEARER":
-        fields |= {"scope": brokers.scope} if brokers.scope else {}
+        # The endpoint of tokens is asked over a connection of its own, whose trust is told here or is the JVM's.
+        fields |= ({"scope": brokers.scope} if brokers.scope else {}) | _java_trust(brokers)
         options["sasl.login.callback.handler.class"] = f"{_LOGIN}.oauthbearer.OAuthBearerLoginCallbackHandler"
         options["sasl.oauthbearer.token.endpoint.url"] = brokers.token_url
     line = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
@@ -197,22 +198,25 @@ def _java_login(brokers: Brokers) -> dict[str, str]:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 # -- files ------------------------------------------------------------------------------------------
 
 
 def _java_stores(brokers: Brokers) -> dict[str, str]:
-    options = {}
-    if ca := _file(brokers, "ca"):
-        options |= {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": ca.read_text("utf-8")}
+    options = _java_trust(brokers)
     certificate, key = _file(brokers, "cert"), _file(brokers, "key")
     if certificate:
         chain, private = certificate.read_text("utf-8"), (key or certificate).read_text("utf-8")
         stores = {"certificate.chain": chain, "key": private}
         options |= {"ssl.keystore.type": "PEM", **{f"ssl.keystore.{name}": text for name, text in stores.items()}}
     return options
+
+
+def _java_trust(brokers: Brokers) -> dict[str, str]:
+    ca = _file(brokers, "ca")
+    return {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": ca.read_text("utf-8")} if ca else {}
 
 
 def _file(brokers: Brokers, kind: str) -> Path | None:

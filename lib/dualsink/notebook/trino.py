@@ -4,11 +4,12 @@ Values travel as parameters, never pasted in.
 """
 
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import pandas as pd
 import requests
-from trino.auth import BasicAuthentication
+from trino.auth import Authentication, BasicAuthentication, JWTAuthentication
 from trino.dbapi import Connection
 from trino.dbapi import connect as open_connection
 
@@ -18,20 +19,43 @@ from dualsink.settings import Settings
 def connect(settings: Settings) -> Connection | None:
     """Connect to Trino, None if none answers at `trino_uri`.
 
-    User and password come from the environment; a password asks for https.
+    User, password and token come from the environment; password and token ask for https.
     """
     if version(settings) is None:
         return None
-    user, password = settings.secret("trino_user_env"), settings.secret("trino_password_env")
+    user = settings.secret("trino_user_env")
+    session = _Session()
+    session.verify = settings.trino_ca_file or True
     return open_connection(
         host=settings.trino_uri,
         user=user or "dualsink",
-        auth=BasicAuthentication(user, password) if user and password else None,
+        auth=_login(settings, user),
         catalog=settings.catalog_name,
         schema=settings.database_name,
         timezone="UTC",
-        verify=settings.trino_ca_file or True,
+        http_session=session,
     )
+
+
+class _Session(requests.Session):
+    """Session whose own authority counts.
+
+    requests would take that of REQUESTS_CA_BUNDLE in its place.
+    """
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> MutableMapping[str, Any]:
+        """Return what a request is sent with."""
+        known = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, known, cert)
+
+
+def _login(settings: Settings, user: str | None) -> Authentication | None:
+    password, token = settings.secret("trino_password_env"), settings.secret("trino_token_env")
+    if token:
+        return JWTAuthentication(token)
+    return BasicAuthentication(user, password) if user and password else None
 
 
 def version(settings: Settings) -> str | None:

@@ -211,10 +211,14 @@ def _is_local(master: str) -> bool:
 
 
 def _local_only(master: str) -> dict[str, str]:
-    """Return settings by which a local master uses loopback only."""
+    """Return settings by which a local master uses loopback only.
+
+    Its ports ask for a secret there, which Spark makes up itself and tells nobody.
+    """
     if not _is_local(master):
         return {}
-    return {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    place = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return place | {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 
 
 def catalog(settings: Settings) -> dict[str, str]:

@@ -4,8 +4,8 @@ Each starts servers of its own.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from dualsink_workbench.bench import (
     scaling,
     shapes,
     startup,
+    tls,
 )
 from dualsink_workbench.servers.stack import LocalServers
 
@@ -39,6 +40,8 @@ COLD_BATCHES = 2
 """Batches in which the JVMs still compile."""
 SHARES = {"tutorial": 0.4}
 _LEDGER_BATCH = 200_000
+_FIRST = "first"
+"""Turn that does not count."""
 LIMITED = {"tutorial": ("seed",), "connect": ("seed", "ecs", "container", "mixed")}
 """Shapes of contenders that cannot take all: the tutorial reads its own, Connect takes a record for a row."""
 
@@ -58,33 +61,43 @@ def run(
     """Measure the contenders in turn.
 
     Results are written as they come. One turn of raw _bulk comes before all: the node compiles itself, and what it did
-    meanwhile is not counted. Raises SettingsError for an unknown contender or shape, one that cannot take the other, or
-    too few events for the batch.
+    meanwhile is not counted. With secured settings the contenders that speak TLS take their turns on plain servers and
+    on secured ones. Raises SettingsError for an unknown contender or shape, one that cannot take the other, or too few
+    events for the batch.
     """
     known = _contenders(opensearch_connector, shape, shapes.make(shape, logs))
+    known = {name: known[name] for name in tls.CONTENDERS} if settings.secured_servers else known
     names = only.split(",") if only else [name for name in known if takes(name, shape)]
     check(names, list(known), shape, events, batch)
     say(f"{words.count(events, 'event')}, {words.count(rounds, 'round')}, load average {psutil.getloadavg()[0]:.1f}")
     found: list[contenders.Result] = []
-    with rig.own_servers(settings) as servers:
+    with ExitStack() as stack:
+        sides = {end: stack.enter_context(rig.own_servers(base)) for end, base in tls.sides(settings).items()}
 
-        def take_turn(name: str, turn: str) -> contenders.Result:
+        def take_turn(name: str, turn: str, end: str) -> contenders.Result:
             records = batch if name == "raw" else batch // shapes.EVENTS.get(shape, 1)
-            own = rig.own_names(servers.settings, f"{name}_{turn}", max_offsets_per_trigger=records)
-            result = known[name](servers, own, int(events * SHARES.get(name, 1)))
+            own = rig.own_names(sides[end].settings, f"{name}_{turn}", max_offsets_per_trigger=records)
+            result = known[name](sides[end], own, int(events * SHARES.get(name, 1)))
+            result = replace(result, name=result.name + end)
             say(f"{result.name}: {result.rate:,.0f} events/s warm, {result.overall_rate:,.0f} in all")
             return result
 
         def written() -> dict[str, Any]:
             about = {"events": events, "batch": batch, "shape": shape, "recorded": connect.RECORDED}
             results = {"results": [_as_dict(result) for result in found]}
-            return rig.write(output, "contenders", servers.settings, about | results)
+            measured = "tls" if len(sides) > 1 else "contenders"
+            return rig.write(output, measured, sides[""].settings, about | results)
 
-        take_turn("raw", "first")
-        for turn in range(rounds):
-            for name in names:
-                found.append(take_turn(name, str(turn)))
-                written()
+        order = list(sides)
+        for name, turn in [("raw", _FIRST), *((name, str(turn)) for turn in range(rounds) for name in names)]:
+            for end in order:
+                result = take_turn(name, turn, end)
+                if turn != _FIRST:
+                    found.append(result)
+                    written()
+                if end != order[-1]:
+                    rig.end_jvm()
+            order.reverse()  # neither side is always the second
         say(report.table(written()))
 
 
@@ -168,6 +181,7 @@ def time_rehydration(settings: Settings, say: Say, events: int, output: Path) ->
 
 def measure_scaling(settings: Settings, say: Say, events: int, batch: int, output: Path) -> None:
     """Measure the stream on one worker and on two."""
+    _check_plain(settings)
     with rig.own_servers(settings) as servers:
         found = scaling.measure(servers, events, batch)
         say(report.table(rig.write(output, "scaling", servers.settings, found)))
@@ -200,8 +214,14 @@ def picture(settings: Settings, say: Say, file: Path, target: Path) -> None:
 @contextmanager
 def _own(settings: Settings, name: str, **changes: Any) -> Iterator[tuple[LocalServers, Settings]]:
     """Run servers and name everything for one measurement."""
+    _check_plain(settings)
     with rig.own_servers(settings) as servers:
         yield servers, rig.own_names(servers.settings, name, **changes)
+
+
+def _check_plain(settings: Settings) -> None:
+    if settings.secured_servers:
+        raise SettingsError("On secured servers `bench run` measures alone, plain ones beside them.")
 
 
 def _as_dict(result: contenders.Result) -> dict:

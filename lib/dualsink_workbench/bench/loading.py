@@ -69,9 +69,10 @@ def filled(settings: Settings, events: int, make: Make = seeds) -> Iterator[None
 
     All is removed afterwards.
     """
-    rig.with_spark(settings, lambda spark, own: prepare(spark, own, events, make))
+    keeper = settings.as_keeper()
+    rig.with_spark(keeper, lambda spark, own: prepare(spark, own, events, make))
     yield
-    rig.with_spark(settings, cleanup.remove_all)
+    rig.with_spark(keeper, cleanup.remove_all)
 
 
 def prepare(spark: SparkSession, settings: Settings, events: int, make: Make = seeds) -> None:

@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import orjson
 from matplotlib.axes import Axes
 
+from dualsink_workbench.bench import tls
+
 CONNECT_BOTH = "Kafka Connect, both sinks"
 _ROLES = ("opensearch", "spark", "workers", "driver", "connect", "kafka", "s3", "nessie")
 
@@ -58,6 +60,29 @@ def _recorded(run: dict[str, Any], raw: list[dict[str, Any]]) -> tuple[str, ...]
     rate = known["to_raw"] * median(turn["rate"] for turn in raw)
     cost, hot = known["cpu_per_event"], known["opensearch_cpu_per_event"]
     return known["contender"], f"{rate:,.0f}", f"{known['to_raw']:.0%}", "", f"{cost:.1f}", f"{hot:.1f}"
+
+
+def _tls(run: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return each contender's speed and cost, plain and with TLS.
+
+    Costs are of each process: the profile of what TLS takes.
+    """
+    rows = [("", "plain text", "TLS on every leg", "of plain text")]
+    by_name = _by_name(run)
+    for name in (name for name in by_name if name + tls.SUFFIX in by_name):
+        both = by_name[name], by_name[name + tls.SUFFIX]
+        rows.append(_beside(f"{name}: events/s, warm", [[turn["rate"] for turn in turns] for turns in both], 0))
+        for role in both[0][0]["cpu_per_event"]:
+            costs = [[turn["cpu_per_event"].get(role, 0.0) for turn in turns] for turns in both]
+            rows.append(_beside(f"{name}: CPU µs an event, {role}", costs, 1))
+    return rows
+
+
+def _beside(what: str, sides: list[list[float]], digits: int) -> tuple[str, ...]:
+    """Return medians of both sides, and of the turns' ratios."""
+    ratios = [secured / plain for plain, secured in zip(*sides, strict=True) if plain]
+    shown = (f"{median(figures):,.{digits}f}" for figures in sides)
+    return what, *shown, f"{median(ratios):.0%}" if ratios else ""
 
 
 def _explorer(run: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -165,6 +190,7 @@ _TABLES = {
     "produce": _produce,
     "rehydration": _rehydration,
     "scaling": _scaling,
+    "tls": _tls,
 }
 
 

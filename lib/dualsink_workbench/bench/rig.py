@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dualsink.notebook import results
@@ -22,6 +23,8 @@ from dualsink_workbench.servers import credentials
 from dualsink_workbench.servers.process import last_lines
 from dualsink_workbench.servers.stack import LocalServers, free_settings
 
+_ALIAS = "bench"
+
 
 @contextmanager
 def own_servers(base: Settings) -> Iterator[LocalServers]:
@@ -29,8 +32,11 @@ def own_servers(base: Settings) -> Iterator[LocalServers]:
 
     The folder is removed at the end; `base` gives the other parameters.
     """
-    folder = project_root() / ".data" / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    settings = base.model_copy(update={"environment": "bench", **free_settings(base, folder)})
+    kind = "secured" if base.secured_servers else "plain"
+    folder = project_root() / ".data" / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}-{kind}"
+    # Users of secured servers have their rights on what begins with the alias; another stack has secrets of its own.
+    names = {"environment": "bench", "opensearch_index": _ALIAS, **_variables(kind)}
+    settings = base.model_copy(update=names | free_settings(base, folder))
     servers = LocalServers(settings)
     try:
         servers.up()
@@ -41,12 +47,18 @@ def own_servers(base: Settings) -> Iterator[LocalServers]:
         servers.clean()
 
 
+def _variables(kind: str) -> dict[str, str]:
+    """Return names of variables for the secrets of a stack."""
+    named = (name for name in Settings.model_fields if name.endswith("_env"))
+    return {name: f"DUALSINK_BENCH_{kind.upper()}_{name.removesuffix('_env').upper()}" for name in named}
+
+
 def own_names(settings: Settings, name: str, **changes: Any) -> Settings:
     """Return settings with the names of one measurement.
 
     Topic, tables, index and run folder are its own; its servers run already.
     """
-    own = f"bench_{name}"
+    own = f"{_ALIAS}_{name}"
     names = {"kafka_topic": own, "iceberg_table": own, "opensearch_index": own.replace("_", "-"), "run_id": own}
     place = {"servers": "external", "runs_dir": str(settings.data_path / "runs")}
     return settings.model_copy(update={**names, **place, **changes})
@@ -59,6 +71,17 @@ def with_spark(settings: Settings, work: Callable[[SparkSession, Settings], Any]
         return work(spark, settings)
     finally:
         spark.stop()
+
+
+def end_jvm() -> None:
+    """End the JVM that outlives its sessions.
+
+    It has the keys and authorities of the servers that it was started for.
+    """
+    if gateway := SparkContext._gateway:
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
+        SparkContext._gateway = SparkContext._jvm = None
 
 
 def pids(servers: LocalServers) -> dict[str, int]:

@@ -59,7 +59,7 @@ def standing(settings: Settings) -> Iterator[World]:
     servers = LocalServers(settings, say=lambda line: None)
     started = servers.up()
     try:
-        spark = spark_session(settings, "chaos")
+        spark = spark_session(settings.as_keeper(), "chaos")
         try:
             yield World.of(spark, settings)
         finally:

@@ -1,19 +1,24 @@
 """HTTP proxy on loopback whose rules interfere with requests.
 
-A rule answers, delays, drops or alters a request on its way to a real server.
+A rule answers, delays, drops or alters a request on its way to a real server. Before a server with TLS the proxy speaks
+TLS to both sides: to clients with the server's own certificate, which is for every port of loopback.
 """
 
 import gzip
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from dualsink import tls
 
 LOOPBACK = "127.0.0.1"
 # Headers between two neighbours only (RFC 9110, 7.6.1). An upgrade to HTTP/2 would pass by the rules.
@@ -113,14 +118,30 @@ class Rule:
             return True
 
 
+@dataclass(frozen=True)
+class Tls:
+    """TLS of a proxy to both sides."""
+
+    shown: ssl.SSLContext
+    trusted: ssl.SSLContext
+
+    @classmethod
+    def of(cls, certificate: Path, key: Path, authority: Path) -> "Tls":
+        """Show a certificate, and trust one authority; all are PEM."""
+        shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        shown.load_cert_chain(certificate, key)
+        return cls(shown, tls.context(str(authority)))
+
+
 class Proxy:
     """Proxy to a real server on loopback; a context manager.
 
     It forwards, except where a rule says otherwise.
     """
 
-    def __init__(self, port: int, *rules: Rule):
+    def __init__(self, port: int, *rules: Rule, tls: Tls | None = None):
         self.rules = list(rules)
+        self.tls = tls
         self._target = port
         self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.proxy = self
@@ -148,7 +169,7 @@ class Proxy:
 
     def forward(self, request: Request) -> Response:
         """Return the real server's answer."""
-        connection = HTTPConnection(LOOPBACK, self._target, timeout=120)
+        connection = self._connection()
         try:
             connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
             for name, value in request.headers.items():
@@ -162,10 +183,22 @@ class Proxy:
         finally:
             connection.close()
 
+    def _connection(self) -> HTTPConnection:
+        if self.tls:
+            return HTTPSConnection(LOOPBACK, self._target, timeout=120, context=self.tls.trusted)
+        return HTTPConnection(LOOPBACK, self._target, timeout=120)
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     proxy: Proxy
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, its handshake too, in its own thread."""
+        if not self.proxy.tls:
+            return super().finish_request(request, client_address)
+        with self.proxy.tls.shown.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that went away: these proxies are for that."""

@@ -31,8 +31,9 @@ from dualsink.stream import query
 from dualsink_workbench.chaos.driver import Driver, End
 from dualsink_workbench.chaos.faults import Plan
 from dualsink_workbench.chaos.outcome import Counts, Outcome
-from dualsink_workbench.chaos.proxy import Exchange, Proxy, Rule
-from dualsink_workbench.servers import credentials
+from dualsink_workbench.chaos.proxy import Exchange, Proxy, Rule, Tls
+from dualsink_workbench.servers import certificates, credentials
+from dualsink_workbench.servers.server import TRIALS
 from dualsink_workbench.servers.stack import LocalServers
 
 EVENTS = 2_000
@@ -57,14 +58,12 @@ class World:
     def of(cls, spark: SparkSession, settings: Settings) -> "World":
         """Return the world of an environment.
 
-        Raises SettingsError for external servers, which must not be broken, and for TLS.
+        Raises SettingsError for external servers, which must not be broken.
         """
         if settings.servers == "external":
             raise SettingsError(
                 "servers is external: chaos breaks servers, and those of this environment are not ours."
             )
-        if settings.secured_servers:
-            raise SettingsError("chaos reads requests on their way: choose an environment without TLS.")
         credentials.export(settings)  # drivers with folders of their own play other machines
         servers = LocalServers(settings, say=lambda line: None)
         return cls(spark, servers, settings.data_path / "chaos", settings.chaos_seed)
@@ -153,7 +152,7 @@ class Trial:
                 self._orphans += driver.orphans()
             self.servers.up()
             with suppress(Exception):
-                cleanup.remove_all(self.spark, self.settings)
+                cleanup.remove_all(self.spark, self.settings.as_keeper())
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -212,8 +211,14 @@ class Trial:
         """
         value = getattr(self.settings, parameter)
         port = value if isinstance(value, int) else urlsplit(value).port
-        proxy = self._stack.enter_context(Proxy(port, *rules))
+        proxy = self._stack.enter_context(Proxy(port, *rules, tls=self._tls(parameter.partition("_")[0])))
         return {parameter: proxy.port if isinstance(value, int) else value.replace(f":{port}", f":{proxy.port}")}
+
+    def _tls(self, server: str) -> Tls | None:
+        if server not in self.settings.secured_servers:
+            return None
+        place = self.settings.tls_path
+        return Tls.of(place / f"{server}.pem", place / f"{server}.key", place / certificates.AUTHORITY)
 
     def kill_server(self, name: str) -> None:
         """SIGKILL for a server."""
@@ -234,8 +239,8 @@ class Trial:
 
     @contextmanager
     def opensearch(self):
-        """Return a client of the real node."""
-        with closing(index.connect(Cluster.of(self.settings))) as client:
+        """Return a client of the real node that may delete."""
+        with closing(index.connect(Cluster.of(self.settings.as_keeper()))) as client:
             yield client
 
     # -- notes ---------------------------------------------------------------------------------------
@@ -322,9 +327,9 @@ def _own_names(settings: Settings, name: str, token: str, folder: Path) -> dict[
     own = f"{name}-{token}"
     return {
         "kafka_partitions": 2,
-        "kafka_topic": f"{settings.kafka_topic}-chaos-{own}",
-        "iceberg_table": f"chaos_{own.replace('-', '_')}",
-        "opensearch_index": f"chaos-{own}",
+        "kafka_topic": f"{settings.kafka_topic}-{TRIALS}-{own}",
+        "iceberg_table": f"{TRIALS}_{own.replace('-', '_')}",
+        "opensearch_index": f"{TRIALS}-{own}",
         "opensearch_refresh_interval": "1s",
         "checkpoint_dir": str(folder / "checkpoint"),
         "runs_dir": str(folder / "runs"),

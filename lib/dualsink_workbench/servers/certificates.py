@@ -17,9 +17,9 @@ from dualsink_workbench.servers.server import LOOPBACK
 
 AUTHORITY = "ca.pem"
 ADMINISTRATOR = "opensearch-admin"
-TOKENS = "nessie-tokens"
-"""Name of the key that signs tokens for Nessie."""
-_SERVERS = ("kafka", "opensearch", "nessie", "s3")
+TOKENS = "tokens"
+"""Name of the key that signs tokens."""
+_SERVERS = ("kafka", "opensearch", "nessie", "s3", "trino")
 _LABELS = {"organization_name": "dualsink", "organization_unit_name": "local"}
 _DAYS, _SPARE_DAYS = 397, 7
 
@@ -29,7 +29,7 @@ def ensure(folder: Path) -> None:
 
     PEM files, keys as PKCS#8 and readable by their owner alone. What is about to expire is made anew.
     """
-    if _is_valid(folder / AUTHORITY, folder / f"{_SERVERS[0]}.pem"):
+    if _is_valid(folder / AUTHORITY, *(folder / f"{name}.pem" for name in (*_SERVERS, ADMINISTRATOR, TOKENS))):
         return
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     draft.mkdir(mode=0o700, parents=True)

@@ -13,13 +13,14 @@ from typing import Any
 from filelock import FileLock
 
 from dualsink.settings import Settings
-from dualsink_workbench.servers import certificates, nessie_security, private_file
+from dualsink_workbench.servers import certificates, issuer, private_file
 
 USERS = {
     "kafka": ("admin", "producer", "stream", "reader"),
     "opensearch": ("stream", "keeper", "reader"),
     "nessie": ("admin", "stream", "reader"),
     "s3": ("keeper",),
+    "trino": ("reader",),
 }
 """Users of the secured servers; of S3 the one beside the key that every local server has."""
 _OURS = {
@@ -30,8 +31,11 @@ _OURS = {
     },
     "nessie": {"admin": ("", "nessie_token_env")},
     "s3": {"keeper": ("s3_keeper_access_key_env", "s3_keeper_secret_key_env")},
+    "trino": {"reader": ("trino_user_env", "trino_token_env")},
 }
 """Whom the suite is by itself: user, and the parameters that name him and his secret."""
+_BEARERS = ("nessie", "trino")
+"""Servers whose users have tokens, all of the same age."""
 
 
 def export(settings: Settings) -> None:
@@ -71,8 +75,8 @@ def _complete(settings: Settings, known: dict[str, Any]) -> dict[str, Any]:
     for server in settings.secured_servers:
         given = keys.setdefault("identities", {}).setdefault(server, {})
         _add(given, {user: secrets.token_urlsafe(24) for user in USERS[server]})
-        if server == "nessie" and not nessie_security.is_fresh(given["admin"], settings.tls_path):
-            given |= nessie_security.tokens(settings.tls_path, USERS[server])
+        if server in _BEARERS and not issuer.is_fresh(given[USERS[server][0]], settings.tls_path, server):
+            given |= issuer.tokens(settings.tls_path, server, USERS[server])
         for user, (name, secret) in _OURS[server].items():
             keys |= ({name: user} if name else {}) | {secret: given[user]}
     return keys

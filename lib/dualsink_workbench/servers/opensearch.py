@@ -10,7 +10,7 @@ import opensearchpy
 from dualsink.errors import SettingsError
 from dualsink.spark import jars as artifacts
 from dualsink.spark.java import Java, Need
-from dualsink_workbench.servers import credentials, opensearch_security
+from dualsink_workbench.servers import credentials, issuer, opensearch_security
 from dualsink_workbench.servers.process import Command, connect
 from dualsink_workbench.servers.server import CONSOLE_LOGGING, LOOPBACK, Server, Stuck
 
@@ -49,7 +49,7 @@ class OpenSearch(Server):
         options = self._options(ports["transport"])
         if self.secured:
             options |= opensearch_security.options(self.settings, self._configuration)
-            opensearch_security.prepare(self._configuration, self._plugin)
+            opensearch_security.prepare(self._configuration, self._plugin, issuer.public_key(self.settings.tls_path))
         lines = [f"{name}: {value}" for name, value in options.items()]
         (self._configuration / "opensearch.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (self._configuration / "log4j2.properties").write_text(CONSOLE_LOGGING, encoding="utf-8")
@@ -66,22 +66,23 @@ class OpenSearch(Server):
 
     def probe(self) -> None:
         connect(self.port)
-        with closing(self._client()) as client:
+        with closing(self.administrator()) as client:
             if client.cluster.health()["status"] == "red":
                 raise _redness(client)
 
     def furnish(self) -> None:
         """Create the users of a secured node."""
         if self.secured:
-            with closing(self._client()) as client:
+            with closing(self.administrator()) as client:
                 if not opensearch_security.is_ready(client):
                     raise ConnectionError("its security plugin is not ready")
                 opensearch_security.grant(client, self.settings, credentials.users(self.settings, self.name))
 
-    def _client(self) -> opensearchpy.OpenSearch:
+    def administrator(self, timeout: float = 5) -> opensearchpy.OpenSearch:
+        """Return a client that may change the node itself."""
         if self.secured:
-            return opensearch_security.administrator(self.settings)
-        return opensearchpy.OpenSearch(self.endpoint, timeout=5, max_retries=0)
+            return opensearch_security.administrator(self.settings, timeout)
+        return opensearchpy.OpenSearch(self.endpoint, timeout=timeout, max_retries=0)
 
     @property
     def artifacts(self) -> list[str]:

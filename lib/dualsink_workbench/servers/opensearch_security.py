@@ -10,7 +10,8 @@ from typing import Any
 from opensearchpy import OpenSearch
 
 from dualsink.settings import Settings
-from dualsink_workbench.servers import certificates
+from dualsink_workbench.servers import certificates, issuer
+from dualsink_workbench.servers.server import TRIALS
 
 PLUGIN = "opensearch-security"
 _API = "/_plugins/_security/api"
@@ -62,10 +63,14 @@ def options(settings: Settings, configuration: Path) -> dict[str, object]:
     return found
 
 
-def prepare(configuration: Path, plugin: Path) -> None:
-    """Write what the plugin reads on an empty node."""
+def prepare(configuration: Path, plugin: Path, public_key: str) -> None:
+    """Write what the plugin reads on an empty node.
+
+    `public_key` verifies bearer tokens, in PEM.
+    """
     target = configuration / PLUGIN
     shutil.copytree(plugin / "config", target, dirs_exist_ok=True)
+    (target / "config.yml").write_text(json.dumps(_who_is_asked(public_key)), encoding="utf-8")
     for kind in _EMPTY:
         text = f"_meta:\n  type: {kind.replace('_', '')}\n  config_version: 2\n"
         (target / f"{kind}.yml").write_text(text, encoding="utf-8")
@@ -73,6 +78,22 @@ def prepare(configuration: Path, plugin: Path) -> None:
     audit.write_text(audit.read_text(encoding="utf-8").replace("enabled: true", "enabled: false"), encoding="utf-8")
     for file in (configuration, *configuration.rglob("*")):
         file.chmod(0o700 if file.is_dir() else 0o600)
+
+
+def _who_is_asked(public_key: str) -> dict[str, Any]:
+    """Return the plugin's configuration: tokens first, then passwords."""
+    token = {"signing_key": public_key, "subject_key": "sub", "required_audience": "opensearch"}
+    token["required_issuer"] = issuer.NAME
+    domains = {
+        "tokens": _domain(0, {"type": "jwt", "challenge": False, "config": token}, "noop"),
+        "passwords": _domain(1, {"type": "basic", "challenge": True}, "intern"),
+    }
+    return {"_meta": {"type": "config", "config_version": 2}, "config": {"dynamic": {"authc": domains}}}
+
+
+def _domain(order: int, authenticator: dict[str, Any], backend: str) -> dict[str, Any]:
+    where = {"http_enabled": True, "transport_enabled": False, "order": order}
+    return where | {"http_authenticator": authenticator, "authentication_backend": {"type": backend}}
 
 
 def administrator(settings: Settings, timeout: float = 5) -> OpenSearch:
@@ -91,18 +112,17 @@ def administrator(settings: Settings, timeout: float = 5) -> OpenSearch:
 def grant(client: OpenSearch, settings: Settings, passwords: Mapping[str, str]) -> None:
     """Create users and roles, unless they are as wanted.
 
-    Users come last and bear a mark of all that was granted: whose mark fits needs nothing.
+    A role is of whoever bears the user's name, with a password or a token. Users come last and bear a mark of all that
+    was granted: whose mark fits needs nothing.
     """
     roles = {f"dualsink-{name}": role for name, role in _roles(settings.opensearch_index).items()}
     mark = hashlib.sha256(json.dumps([roles, dict(passwords)]).encode()).hexdigest()
     found = client.transport.perform_request("GET", f"{_API}/internalusers")
     if all(found.get(user, {}).get("attributes", {}).get("granted") == mark for user in passwords):
         return
-    users = {
-        user: {"password": secret, "opendistro_security_roles": [f"dualsink-{user}"], "attributes": {"granted": mark}}
-        for user, secret in passwords.items()
-    }
-    for kind, entries in {"roles": roles, "internalusers": users}.items():
+    bearers = {f"dualsink-{user}": {"users": [user]} for user in passwords}
+    users = {user: {"password": secret, "attributes": {"granted": mark}} for user, secret in passwords.items()}
+    for kind, entries in {"roles": roles, "rolesmapping": bearers, "internalusers": users}.items():
         patch = [{"op": "add", "path": f"/{name}", "value": entry} for name, entry in entries.items()]
         client.transport.perform_request("PATCH", f"{_API}/{kind}", body=patch, params={"request_timeout": 60})
 
@@ -120,5 +140,5 @@ def _roles(alias: str) -> dict[str, dict[str, Any]]:
 
 
 def _role(cluster: tuple[str, ...], alias: str, actions: tuple[str, ...]) -> dict[str, Any]:
-    rights = {"index_patterns": [alias, f"{alias}-*"], "allowed_actions": list(actions)}
+    rights = {"index_patterns": [alias, f"{alias}-*", f"{TRIALS}-*"], "allowed_actions": list(actions)}
     return {"cluster_permissions": list(cluster), "index_permissions": [rights]}

@@ -10,8 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dualsink.errors import PlatformError
-from dualsink.iceberg import storage
+from dualsink.iceberg import encryption, storage
 from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.storage import Bucket
 from dualsink.spark.java import Java
 from dualsink_workbench.servers import s3_security
 from dualsink_workbench.servers.process import Command, connect, is_free
@@ -59,6 +60,8 @@ class S3(Server):
         client, bucket = self._client(), self.settings.s3_bucket
         if bucket not in [known["Name"] for known in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=bucket)
+        if self.settings.s3_sse:  # who has the stream's key may not ask for it
+            encryption.ensure(Bucket(client, bucket, self.endpoint), self.settings.s3_sse, self.settings.s3_kms_key)
         client.put_object(Bucket=bucket, Key=".dualsink-health", Body=b"ok")
         client.delete_object(Bucket=bucket, Key=".dualsink-health")
 

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from dualsink.settings import Settings
 from dualsink_workbench.servers import certificates
 from dualsink_workbench.servers.private_file import write
+from dualsink_workbench.servers.server import TRIALS
 
-_CONFIGURATION = "identities.json"
+_CONFIGURATION, _ENCRYPTION = "identities.json", "encryption.key"
 _COMPONENTS = ("master", "volume", "filer", "s3", "client")
 _KEPT = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
+_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads", "s3:GetEncryptionConfiguration")
 
 
 def options(settings: Settings) -> dict[str, object]:
@@ -32,7 +33,9 @@ def options(settings: Settings) -> dict[str, object]:
 def prepare(settings: Settings, folder: Path) -> None:
     """Write identities, and how its parts trust each other."""
     write(folder / _CONFIGURATION, json.dumps(_identities(settings), indent=2))
-    write(folder / "security.toml", _between_parts(settings))
+    if not (folder / _ENCRYPTION).exists():
+        write(folder / _ENCRYPTION, secrets.token_hex(32))
+    write(folder / "security.toml", _between_parts(settings) + _at_rest(folder / _ENCRYPTION))
 
 
 def _identities(settings: Settings) -> dict[str, Any]:
@@ -55,11 +58,11 @@ def _identities(settings: Settings) -> dict[str, Any]:
 def _policy(settings: Settings) -> dict[str, Any]:
     """Return the stream's policy: put and get below its folders.
 
-    It deletes nothing but files of its own checkpoint.
+    It deletes nothing but files of its own checkpoint, and of those of chaos's trials.
     """
     statements = _statements(settings.warehouse, _KEPT)
-    if settings.checkpoint_url:
-        statements += _statements(settings.checkpoint_url, (*_KEPT, "s3:DeleteObject"))
+    for checkpoint in filter(None, (settings.checkpoint_url, f"s3://{settings.s3_bucket}/checkpoints/{TRIALS}_*")):
+        statements += _statements(checkpoint, (*_KEPT, "s3:DeleteObject"))
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -82,3 +85,8 @@ def _between_parts(settings: Settings) -> str:
     for signature in ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read"):
         lines += [f"[{signature}]", f'key = "{secrets.token_urlsafe(32)}"']
     return "\n".join(lines) + "\n"
+
+
+def _at_rest(key: Path) -> str:
+    """Return what `s3_sse: AES256` encrypts with, while the data lives."""
+    return f'[s3.sse]\nkek = "{key.read_text(encoding="utf-8")}"\n'

@@ -14,6 +14,8 @@ from dualsink.spark.java import Java, Need
 from dualsink_workbench.servers.process import Command, last_lines
 
 LOOPBACK = "127.0.0.1"
+TRIALS = "chaos"
+"""Begin of the names of what chaos makes and breaks; secured servers grant their users the same rights there."""
 # Log4j's own file for servers that use it: everything to the console, which is the server's log file.
 CONSOLE_LOGGING = """\
 appender.console.type = Console

@@ -26,7 +26,7 @@ from dualsink.local_servers import Record
 from dualsink.settings import Settings, project_root
 from dualsink.spark import jars as artifacts
 from dualsink.spark import java
-from dualsink_workbench.servers import credentials, process
+from dualsink_workbench.servers import certificates, credentials, process
 from dualsink_workbench.servers.definitions import servers
 from dualsink_workbench.servers.opensearch import OpenSearch
 from dualsink_workbench.servers.server import Server, Stuck, notice
@@ -314,7 +314,8 @@ def free_settings(base: Settings, data_dir: Path) -> dict[str, Any]:
         "opensearch_port": opensearch,
         "nessie_uri": f"{urlsplit(base.nessie_uri).scheme}://127.0.0.1:{nessie}{path}",
         "s3_endpoint": f"{urlsplit(base.s3_endpoint).scheme}://127.0.0.1:{s3}",
-        "trino_uri": f"http://127.0.0.1:{trino}",
+        "trino_uri": f"{urlsplit(base.trino_uri).scheme}://127.0.0.1:{trino}",
+        **{f"{server}_ca_file": str(data_dir / "tls" / certificates.AUTHORITY) for server in base.secured_servers},
     }
 
 

@@ -1,5 +1,6 @@
 """Local Trino: SQL over the archive."""
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import urllib3
 
 from dualsink.spark import trust
 from dualsink.spark.java import VECTORS, Java, Need, openjdk
+from dualsink_workbench.servers import trino_security
 from dualsink_workbench.servers.process import Command, connect
 from dualsink_workbench.servers.server import LOOPBACK, Server
 
@@ -22,6 +24,7 @@ class Trino(Server):
     need = Need("Trino", 24, modules=(VECTORS,), offer=openjdk(25))
     port_parameter = "trino_uri"
     optional = True
+    secondary = ("internal",)
     silence = (urllib3.exceptions.HTTPError, OSError, ValueError)
 
     @property
@@ -31,7 +34,11 @@ class Trino(Server):
     def prepare(self, ports: Mapping[str, int], java: Java | None, jars: Path | None) -> None:
         super().prepare(ports, java, jars)
         catalog = f"catalog/{self.settings.catalog_name}.properties"
-        for name, values in {"config.properties": self._options(), catalog: self._catalog()}.items():
+        options = self._options()
+        if self.secured:
+            options |= trino_security.options(self.settings, self.port, ports)
+            trino_security.prepare(self.settings, self.folder)
+        for name, values in {"config.properties": options, catalog: self._catalog()}.items():
             (self.folder / name).parent.mkdir(exist_ok=True)
             lines = [f"{key}={value}" for key, value in values.items()]
             (self.folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -55,11 +62,12 @@ class Trino(Server):
         keys = {name: self.settings.secret(f"s3_{name}_key_env") for name in ("access", "secret")}
         variables = {f"TRINO_S3_{name.upper()}_KEY": value for name, value in keys.items()}
         variables |= {"TRINO_NESSIE_TOKEN": self._token} if self._token else {}
+        variables |= {trino_security.SHARED_SECRET: secrets.token_urlsafe(64)} if self.secured else {}
         return self.started_with(*self.java_command(java, "1g", *flags, *properties, *program), **variables)
 
     def probe(self) -> None:
         connect(self.port)
-        with urllib3.PoolManager(timeout=3, retries=False) as pool:
+        with urllib3.PoolManager(timeout=3, retries=False, ca_certs=self.settings.trino_ca_file or None) as pool:
             answer = pool.request("GET", f"{self.endpoint}/v1/info")
         if answer.status != 200 or answer.json()["starting"]:
             raise ConnectionError(f"/v1/info answers {answer.status}, it is still starting")

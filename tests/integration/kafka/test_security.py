@@ -3,14 +3,14 @@
 import logging
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support import secured
-from tests.support.secured import PASSWORD, Certificates
+from tests.support.secured import PASSWORD, Certificates, Issuer
 
 from dualsink.errors import DeploymentError
-from dualsink.kafka import producer, reader, topic
+from dualsink.kafka import producer, reader, security, topic
 from dualsink.kafka.brokers import Brokers
 from dualsink.kafka.producer import Record
 from dualsink.kafka.topic import Topic
@@ -23,16 +23,24 @@ def certificates(tmp_path_factory) -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def brokers(certificates: Certificates, tmp_path_factory) -> Iterator[dict[str, str]]:
+def issuer(certificates: Certificates) -> Iterator[Issuer]:
+    with secured.issuer(Issuer(), *certificates.issue("issuer", "127.0.0.1")) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def brokers(certificates: Certificates, issuer: Issuer, tmp_path_factory) -> Iterator[dict[str, str]]:
     certificate, key = certificates.issue("broker", "127.0.0.1", "localhost")
-    with secured.kafka(tmp_path_factory.mktemp("kafka"), certificate, key, certificates.ca) as addresses:
+    place = tmp_path_factory.mktemp("kafka")
+    with secured.kafka(place, certificate, key, certificates.ca, issuer.keys_url) as addresses:
         yield addresses
 
 
 @pytest.fixture
-def given(certificates: Certificates, brokers: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("DUALSINK_KAFKA_USER", "stream")
-    monkeypatch.setenv("DUALSINK_KAFKA_PASSWORD", PASSWORD)
+def given(certificates: Certificates, brokers: dict[str, str], issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
+    for user, password in (("USER", "PASSWORD"), ("CLIENT_ID", "CLIENT_SECRET")):
+        monkeypatch.setenv(f"DUALSINK_KAFKA_{user}", "stream")
+        monkeypatch.setenv(f"DUALSINK_KAFKA_{password}", PASSWORD)
 
     def settings(protocol: str, **more: object) -> Settings:
         values = {
@@ -40,6 +48,7 @@ def given(certificates: Certificates, brokers: dict[str, str], monkeypatch: pyte
             "kafka_security_protocol": protocol,
             "kafka_bootstrap_servers": brokers[protocol],
             "kafka_ca_file": str(certificates.ca),
+            "kafka_token_url": issuer.token_url,
             "kafka_topic": "secured",
             "kafka_partitions": 2,
         }
@@ -66,8 +75,8 @@ def refusal(settings: Settings, within: float = 15) -> str:
 # -- what gets in -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
-def test_admin_producer_and_reader_get_in_with_user_and_password(given, mechanism):
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN", "OAUTHBEARER"])
+def test_admin_producer_and_reader_get_in_with_user_and_password_or_token(given, mechanism):
     settings = given("SASL_SSL", kafka_sasl_mechanism=mechanism, kafka_topic=f"topic-{mechanism}")
     topic.ensure_topic(Topic.of(settings))
     assert producer.produce([Record(b"k", b"v", None)] * 3, Topic.of(settings))["records"] == 3
@@ -80,9 +89,15 @@ def test_mutual_tls_needs_no_user(given, certificates):
     assert set(topic.watermarks(Topic.of(settings))) == {0, 1}
 
 
-@pytest.mark.parametrize("protocol", ["SASL_SSL", "SSL"])
-def test_spark_reads_what_kafka_python_sent(spark, given, certificates, protocol):
-    settings = given(protocol, kafka_topic=f"spark-{protocol}", **of_client(certificates))
+@pytest.mark.parametrize(
+    ("protocol", "mechanism"),
+    [("SASL_SSL", "SCRAM-SHA-512"), ("SASL_SSL", "PLAIN"), ("SASL_SSL", "OAUTHBEARER"), ("SSL", "SCRAM-SHA-512")],
+)
+def test_spark_reads_what_kafka_python_sent(spark, given, certificates, issuer, protocol, mechanism):
+    # A session that begins with these settings has it from its start.
+    spark._jvm.System.setProperty(security.ALLOWED_TOKEN_URLS, issuer.token_url)
+    changes = {"kafka_topic": f"spark-{protocol}-{mechanism}", "kafka_sasl_mechanism": mechanism}
+    settings = given(protocol, **changes, **of_client(certificates))
     topic.ensure_topic(Topic.of(settings))
     producer.produce([Record(b"k", b"v", None)] * 5, Topic.of(settings))
     records = reader.records(spark, Topic.of(settings))
@@ -104,6 +119,17 @@ def test_a_password_is_read_again_at_the_next_use(given, monkeypatch, tmp_path):
 
 
 # -- what a refusal says ----------------------------------------------------------------------------
+
+
+def test_a_client_that_the_issuer_does_not_know_is_told(given, monkeypatch):
+    monkeypatch.setenv("DUALSINK_KAFKA_CLIENT_SECRET", "wrong")
+    assert "gives none (401): check the client's id" in refusal(given("SASL_SSL", kafka_sasl_mechanism="OAUTHBEARER"))
+
+
+def test_a_token_that_a_foreign_key_has_signed_is_refused(given, issuer, monkeypatch):
+    monkeypatch.setattr(issuer, "signing", rsa.generate_private_key(65537, 2048))
+    text = refusal(given("SASL_SSL", kafka_sasl_mechanism="OAUTHBEARER"))
+    assert "refuses the user (OAUTHBEARER)" in text and "kafka_client_secret_env" in text
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])

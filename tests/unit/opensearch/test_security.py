@@ -1,16 +1,22 @@
 """Security of OpenSearch's client: what a server with TLS gets of it, and what a refusal says."""
 
+import hashlib
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from opensearchpy.exceptions import OpenSearchException
-from tests.support.secured import Certificates
+from tests.support.secured import Answering, Certificates, listening
 
 from dualsink.errors import DeploymentError, SettingsError
 from dualsink.opensearch import index, security
@@ -104,6 +110,45 @@ def test_requests_are_signed_with_the_keys_of_aws(start, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
     signed = authorization(start().model_copy(update={"opensearch_sigv4_region": "eu-west-1"}))
     assert signed.startswith("AWS4-HMAC-SHA256 Credential=an-id/") and "/eu-west-1/es/" in signed
+
+
+def test_what_goes_over_the_wire_bears_the_signature_that_aws_would_compute(certificates, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    seen = []
+
+    class Handler(Answering):
+        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+            seen.append((f"https://{self.headers['Host']}{self.path}", dict(self.headers), self.body()))
+            self.answer(200, {"errors": False})
+
+    with listening(Handler, *certificates.issue("opensearch", "127.0.0.1")) as address:
+        settings = Settings.from_values(
+            {
+                "servers": "external",
+                "opensearch_port": urlsplit(address).port,
+                "opensearch_tls": True,
+                "opensearch_ca_file": str(certificates.ca),
+                "opensearch_sigv4_region": "eu-west-1",
+            }
+        )
+        with closing(index.connect(Cluster.of(settings), timeout=5)) as client:
+            client.bulk(body='{"create":{"_index":"ü"}}\n{"message":"m"}\n', params={"filter_path": "errors,items.*"})
+    ((url, headers, body),) = seen
+    assert headers["Authorization"] == signed(url, headers, body)
+    assert headers["Authorization"] != signed(url, headers, body + b" ")
+
+
+def signed(url: str, headers: dict[str, str], body: bytes) -> str:
+    """What AWS computes of a request that it receives: botocore's own signature of what arrived."""
+    names = re.search("SignedHeaders=([^,]+)", headers["Authorization"])[1].split(";")
+    arrived = {name.lower(): value for name, value in headers.items()}
+    arrived["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()
+    request = AWSRequest("POST", url, {name: arrived[name] for name in names if name != "host"}, body)
+    request.context["timestamp"] = arrived["x-amz-date"]
+    signer = SigV4Auth(Credentials("an-id", "hidden"), "es", "eu-west-1")
+    wanted = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    return f"{headers['Authorization'].rpartition('=')[0]}={wanted}"
 
 
 def test_the_keeper_is_another_user_and_without_one_the_same(start, monkeypatch):

@@ -6,7 +6,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from dualsink.errors import SettingsError
-from dualsink_workbench.bench import commands, connect, flat, report
+from dualsink.settings import Settings, params_files
+from dualsink_workbench.bench import commands, connect, flat, report, tls
 from dualsink_workbench.bench.meter import Meter, Sample
 
 
@@ -88,6 +89,34 @@ def test_connect_with_both_sinks_needs_no_recorded_ratio_where_it_ran():
     ]
     rows = report.table({"measured": "contenders", "recorded": connect.RECORDED, "results": found}).splitlines()
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| raw _bulk", f"| {report.CONNECT_BOTH}"]
+
+
+def test_secured_servers_are_measured_beside_the_same_without_tls():
+    secured = Settings.load(params_files("secure"))
+    plain, same = tls.sides(secured).values()
+    assert (same, plain.secured_servers) == (secured, [])
+    changed = {name for name in Settings.model_fields if getattr(plain, name) != getattr(secured, name)}
+    switches = {"kafka_security_protocol", "opensearch_tls", "nessie_uri", "s3_endpoint", "trino_uri"}
+    assert changed == switches | {f"{leg}_ca_file" for leg in ("kafka", "opensearch", "nessie", "s3", "trino")}
+    assert list(tls.sides(plain)) == [""]
+
+
+def test_what_tls_takes_is_told_by_contender_and_process():
+    def turn(name: str, rate: float, cost: float) -> dict:
+        return {"name": name, "rate": rate, "cpu_per_event": {"opensearch": cost, "nessie": 0.0}}
+
+    found = [turn("dualsink", 100.0, 10.0), turn("dualsink, TLS", 90.0, 11.0)]
+    found += [turn("dualsink, TLS", 60.0, 13.0), turn("dualsink", 80.0, 10.0)]
+    assert report.table({"measured": "tls", "results": found}).splitlines()[2:] == [
+        "| dualsink: events/s, warm | 90 | 75 | 82% |",
+        "| dualsink: CPU µs an event, opensearch | 10.0 | 12.0 | 120% |",
+        "| dualsink: CPU µs an event, nessie | 0.0 | 0.0 |  |",
+    ]
+
+
+def test_other_measurements_take_plain_servers_alone(tmp_path):
+    with pytest.raises(SettingsError, match="bench run"):
+        commands.measure_flat(Settings.load(params_files("secure")), print, 10, 1, tmp_path / "flat.json")
 
 
 def test_a_bar_that_leaves_the_picture_is_marked_as_cut(tmp_path, monkeypatch):

@@ -2,13 +2,19 @@
 
 import gzip
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from tests.support.secured import Answering, Certificates, listening
 
-from dualsink_workbench.chaos.proxy import Exchange, Proxy, Rule
+from dualsink import tls
+from dualsink_workbench.chaos.proxy import Exchange, Proxy, Rule, Tls
 
 DROPPED = (http.client.BadStatusLine, ConnectionError)
 
@@ -62,6 +68,34 @@ def test_without_rules_the_real_server_answers(target):
     with Proxy(target.server_port) as proxy:
         assert ask(proxy, "POST", "/a?b=c", b"body") == (200, b"got body")
     assert target.seen == [("POST", "/a?b=c", b"body")]
+
+
+def test_before_a_server_with_tls_it_speaks_tls_to_both_sides(tmp_path):
+    class Target(Answering):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            self.answer(200, self.path)
+
+    certificates, foreign = (Certificates.make(tmp_path / name) for name in ("ours", "foreign"))
+    shown = certificates.issue("server", "127.0.0.1")
+    busy = Rule("/busy", lambda exchange: exchange.answer(429))
+    gone = Rule("/gone", lambda exchange: exchange.drop())
+    with listening(Target, *shown) as address:
+        port = urlsplit(address).port
+        with Proxy(port, busy, gone, tls=Tls.of(*shown, certificates.ca)) as proxy:
+            assert [securely(proxy, path, certificates.ca) for path in ("/any", "/busy")] == [200, 429]
+            with pytest.raises(DROPPED):
+                securely(proxy, "/gone", certificates.ca)
+            with pytest.raises(ssl.SSLCertVerificationError):
+                securely(proxy, "/any", foreign.ca)
+        with Proxy(port, tls=Tls.of(*shown, foreign.ca)) as proxy, pytest.raises(DROPPED):
+            securely(proxy, "/any", certificates.ca)
+
+
+def securely(proxy: Proxy, path: str, authority: Path) -> int:
+    context = tls.context(str(authority))
+    with closing(http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=5, context=context)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
 
 
 def test_a_chunked_body_arrives_whole(target):

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from dualsink.settings import Settings
-from dualsink_workbench.servers import certificates, credentials, nessie_security
+from dualsink_workbench.servers import certificates, credentials, issuer
 
 SECURED = {
     "kafka_security_protocol": "SASL_SSL",
@@ -67,7 +67,7 @@ def test_a_plain_data_folder_that_is_secured_keeps_its_keys(tmp_path):
 
 def test_the_authoritys_key_is_nowhere(secured):
     names = {file.stem for file in secured.tls_path.glob("*.key")}
-    assert names == {"kafka", "opensearch", "nessie", "s3", "opensearch-admin", "nessie-tokens"}
+    assert names == {"kafka", "opensearch", "nessie", "s3", "trino", "opensearch-admin", "tokens"}
     assert "PRIVATE" not in (secured.tls_path / "ca.pem").read_text()
 
 
@@ -81,16 +81,16 @@ def test_local_servers_are_trusted_by_their_own_authority_and_external_ones_by_t
 
 def test_certificates_and_tokens_are_made_anew_before_they_expire(secured, monkeypatch):
     authority, token = (secured.tls_path / "ca.pem").read_bytes(), secured.secret("nessie_token_env")
-    monkeypatch.setattr(nessie_security, "_SPARE", timedelta(days=31))
+    monkeypatch.setattr(issuer, "_SPARE", timedelta(days=31))
     credentials.ensure(secured)
     renewed = secured.secret("nessie_token_env")
     assert renewed != token and (secured.tls_path / "ca.pem").read_bytes() == authority
     monkeypatch.setattr(certificates, "_SPARE_DAYS", 398)
     credentials.ensure(secured)
     assert (secured.tls_path / "ca.pem").read_bytes() != authority
-    monkeypatch.setattr(nessie_security, "_SPARE", timedelta(days=7))
-    assert nessie_security.is_fresh(secured.secret("nessie_token_env"), secured.tls_path)
-    assert not nessie_security.is_fresh(renewed, secured.tls_path)
+    monkeypatch.setattr(issuer, "_SPARE", timedelta(days=7))
+    assert issuer.is_fresh(secured.secret("nessie_token_env"), secured.tls_path, "nessie")
+    assert not issuer.is_fresh(renewed, secured.tls_path, "nessie")
 
 
 def test_a_token_names_its_user_and_ends_after_thirty_days(secured):

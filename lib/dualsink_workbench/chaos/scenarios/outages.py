@@ -5,6 +5,7 @@ import json
 import secrets
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from dualsink.kafka.producer import Record
 from dualsink_workbench.chaos.faults import PAUSE
 from dualsink_workbench.chaos.proxy import Exchange, Rule
 from dualsink_workbench.chaos.trial import BACK, BULK, Scenario, Trial, Turn, wait_until
+from dualsink_workbench.servers import credentials
+from dualsink_workbench.servers.opensearch import OpenSearch
 
 _WATERMARK = "cluster.routing.allocation.disk.watermark"
 _UPDATES = "cluster.info.update.interval"
@@ -78,22 +81,33 @@ def item_refused(trial: Trial) -> None:
 
 
 def wrong_credentials(trial: Trial) -> None:
-    """Ask for Basic credentials before the real node."""
+    """Give a wrong password, to whom `_writer` says."""
     trial.produce()
-    password = secrets.token_hex(8)
-    expected = "Basic " + base64.b64encode(f"writer:{password}".encode()).decode()
+    user, password, place = _writer(trial)
+    names = {"opensearch_user_env": "DUALSINK_CHAOS_USER", "opensearch_password_env": "DUALSINK_CHAOS_PASSWORD"}
+    options: dict[str, Any] = names | place
+    given = {"DUALSINK_CHAOS_USER": user, "DUALSINK_CHAOS_PASSWORD": "wrong"}
+    trial.broken(trial.run(environment=given, **options), "OpenSearch refuses us (401")
+    held = trial.spark.table(trial.settings.quarantine_table).count()
+    trial.expect(held == 0, "nothing should be quarantined")
+    trial.recover(environment=given | {"DUALSINK_CHAOS_PASSWORD": password}, **options)
+
+
+def _writer(trial: Trial) -> tuple[str, str, dict[str, Any]]:
+    """Return a user, his password, and parameters.
+
+    They lead to who asks for the password: that is the node itself if it has users, else a proxy before it.
+    """
+    if OpenSearch.name in trial.settings.secured_servers:
+        return "stream", credentials.users(trial.settings, OpenSearch.name)["stream"], {}
+    user, password = "writer", secrets.token_hex(8)
+    expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     def ask(exchange: Exchange) -> None:
         known = exchange.request.headers.get("authorization") == expected
         exchange.pass_on() if known else exchange.answer(401, {"error": "Unauthorized"})
 
-    names = {"opensearch_user_env": "DUALSINK_CHAOS_USER", "opensearch_password_env": "DUALSINK_CHAOS_PASSWORD"}
-    options: dict[str, Any] = names | trial.proxied("opensearch_port", Rule(".", ask))
-    given = {"DUALSINK_CHAOS_USER": "writer", "DUALSINK_CHAOS_PASSWORD": "wrong"}
-    trial.broken(trial.run(environment=given, **options), "OpenSearch refuses us (401")
-    held = trial.spark.table(trial.settings.quarantine_table).count()
-    trial.expect(held == 0, "nothing should be quarantined")
-    trial.recover(environment=given | {"DUALSINK_CHAOS_PASSWORD": password}, **options)
+    return user, password, trial.proxied("opensearch_port", Rule(".", ask))
 
 
 def flood_stage(trial: Trial) -> None:
@@ -122,7 +136,7 @@ def _cluster(trial: Trial, values: dict[str, Any], soon: bool = True) -> None:
     `soon` has the node look at its disk every ten seconds, the least it allows.
     """
     values = ({_UPDATES: "10s"} if soon else {}) | values
-    with trial.opensearch() as client:
+    with closing(OpenSearch(trial.settings).administrator(timeout=30)) as client:
         client.cluster.put_settings(body={"transient": values})
 
 

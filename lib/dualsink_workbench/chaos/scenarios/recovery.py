@@ -37,7 +37,7 @@ def setup_killed(trial: Trial) -> None:
 
     Topic and archive exist already.
     """
-    cleanup.remove_all(trial.spark, trial.settings)
+    cleanup.remove_all(trial.spark, trial.settings.as_keeper())
     end = trial.run("setup", **trial.on_commit(trial.kill_driver, table="quarantine"))
     trial.first_end = end
     trial.expect(end.status == KILLED, f"the first run should be killed, not: {end}")
@@ -202,7 +202,7 @@ def forget_documents(settings: Settings, below: int) -> int:
 
     Returns how many were deleted.
     """
-    with closing(index.connect(Cluster.of(settings))) as client:
+    with closing(index.connect(Cluster.of(settings.as_keeper()))) as client:
         index.refresh(client, settings.opensearch_index)
         query = {"query": {"range": {"offset": {"lt": below}}}}
         return client.delete_by_query(index=settings.opensearch_index, body=query)["deleted"]
