@@ -10,6 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from dualsink import words
 from dualsink.progress import PROGRESS
 
+_TOLD_BY_US = ("kafka", "opensearch", "urllib3")
+"""Loggers of clients: of a server that does not answer, or says no, the suite itself says what follows."""
+
 
 class Talk(logging.Handler):
     """Voice of one command, as a context manager.
@@ -51,8 +54,8 @@ class Talk(logging.Handler):
         self._resume()
 
     def __enter__(self) -> "Talk":
-        # Of a broker that does not answer the suite says so itself.
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        for name in _TOLD_BY_US:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         PROGRESS.addHandler(self)
         PROGRESS.setLevel(logging.INFO)
         return self

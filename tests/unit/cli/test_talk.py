@@ -1,5 +1,9 @@
 """What a command prints: each line once, progress on standard error."""
 
+import logging
+
+import pytest
+
 from dualsink.cli.parsing import parse
 from dualsink.cli.talk import Talk
 from dualsink.progress import PROGRESS
@@ -19,6 +23,12 @@ def test_progress_is_on_standard_error_while_a_command_runs_and_nowhere_else(cap
     PROGRESS.info("unheard")
     found = capsys.readouterr()
     assert (found.out, found.err) == ("", "Starting Spark\n")
+
+
+@pytest.mark.parametrize("client", ["kafka", "opensearch", "opensearch.trace", "urllib3.connectionpool"])
+def test_clients_of_servers_say_nothing_beside_a_command(client):
+    with Talk():
+        assert not logging.getLogger(client).isEnabledFor(logging.WARNING)
 
 
 def test_a_text_of_a_log_cannot_drive_the_terminal(capsys):
