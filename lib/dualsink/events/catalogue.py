@@ -53,9 +53,10 @@ GENERAL = Format(
         *places("status", "event.severity", "event.level", "log_type", "level.value", "fields.level",
                 "fields.levelname", "fields.severity", "tags.severity", "tags.level", "labels.level",
                 "attributes.level", "metadata.level", reads="word"),
-        *places("priority", "log.syslog.severity.code", "syslog.severity.code", "syslog.priority",
+        *places("log.syslog.severity.code", "syslog.severity.code", "syslog.priority",
                 "syslog_severity_code", "level_num", reads="syslog"),
         *places("pri", "syslog_pri", "log.syslog.priority", reads="pri"),
+        *places("priority", reads="word"),
         *places("severitynumber", "severity.number", reads="otel"),
         *places("level_value", "level.levelint", "level.level", reads="logback"),
         *places("levelno", "level.no", reads="python"),
@@ -788,6 +789,15 @@ FORMATS = (
                 '"programname":"sshd","message":"refused"}',
     ),
     Format(
+        name="priority of syslog",
+        specification="https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1",
+        marks=("PRIORITY|priority", "PRIORITY|SYSLOG_IDENTIFIER|syslog_identifier|facility|facility_label|FACILITY"
+               "|program|programname|ident|appname|_HOSTNAME|_hostname|_systemd_unit|sequence|PROGRAM"),
+        level=places("priority", reads="syslog"),
+        example='{"timestamp":"2026-11-23T10:00:00.123Z","priority":3,"syslog_identifier":"kubelet",'
+                '"message":"cannot sync"}',
+    ),
+    Format(
         name="Vector, Fluentd: syslog",
         specification="https://vector.dev/docs/reference/configuration/sources/syslog/",
         marks=("facility|ident", "message|msg", "appname|ident|procid"),
@@ -1503,6 +1513,14 @@ FORMATS = (
         logger_class=places("source", stays=True),
         example='{"timestamp":"1795428000.123456","source":"rep","message":"rep.exec.failed","log_level":2,'
                 '"data":{"error":"timeout","session":"1"}}',
+    ),
+    Format(
+        name="Python logging, numbers",
+        specification="https://docs.python.org/3/library/logging.html#logging-levels",
+        marks=("lineno|funcName|func_name|pathname", "level", "!v"),
+        level=places("level", reads="python"),
+        example='{"time":"2026-11-23T10:00:00.123456","level":40,"name":"pay","lineno":7,"funcName":"charge",'
+                '"message":"card refused"}',
     ),
     Format(
         name="Prefect",

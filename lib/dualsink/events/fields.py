@@ -34,7 +34,7 @@ def fill(plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft:
             if not stays:
                 del objects[holder][key]
             own[name] = found
-        elif (text := _text(candidates, objects, name in _NAMED_OBJECTS and not plan.strict)) is not None:
+        elif (text := _text(candidates, objects, name in _NAMED_OBJECTS and not plan.strict, plan.strict)) is not None:
             own[name] = text
     if plan.time:
         _take_time(draft, plan.time, objects, near)
@@ -60,8 +60,13 @@ def tidy(plan: Plan, objects: list[dict[str, Any]]) -> None:
             del objects[holder][key]
 
 
-def _text(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], tolerant: bool = False) -> str | None:
-    """The first usable text, taken out of its object; an object is an error if `tolerant` does not say otherwise."""
+def _text(
+    candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], tolerant: bool = False, strict: bool = False
+) -> str | None:
+    """The first usable text, taken out of its object; an object is an error if `tolerant` does not say otherwise.
+
+    An empty one, or an empty array, is an error to the `strict` alone; else it says nothing.
+    """
     wrong = None
     for holder, key, read, canonical, stays in candidates:
         value = objects[holder].get(key)
@@ -83,7 +88,7 @@ def _text(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], tole
             if not stays:
                 del objects[holder][key]
             return dump_json(value).decode()
-        if canonical and (isinstance(value, list) or isinstance(value, dict) and not tolerant):
+        if canonical and (value or strict) and (isinstance(value, list) or isinstance(value, dict) and not tolerant):
             wrong = wrong or wrong_type(key, value)
     if wrong is not None:
         raise wrong
@@ -170,7 +175,7 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
                 objects[holder].pop(key, None)
             continue
         if isinstance(value, dict | list):
-            if not canonical:
+            if not canonical or not (value or plan.strict):
                 continue
             level = None
         else:
@@ -208,7 +213,7 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
     for candidate in plan.message:
         holder, key, read, canonical, stays = candidate
         value = objects[holder].get(key)
-        if value is None or value == "":
+        if value is None or value == "" or (value in ({}, []) and not plan.strict):
             message = ""
             if canonical:
                 objects[holder].pop(key, None)

@@ -225,8 +225,8 @@ _USUAL = frozenset(
      "attributes", "flags", "droppedAttributesCount")
 )  # fmt: skip
 _NEEDED = frozenset(("timeUnixNano", "severityNumber", "body"))
-_TAKEN = _USUAL | {"resource"}
-"""Names that an attribute of the same name has to give way to."""
+_TAKEN = frozenset(map(fold, (*_USUAL, "resource")))
+"""Folded names that an attribute of the same name has to give way to."""
 _LEVELS = {number: read_level(number, "otel") for number in range(1, 25)}
 _MAX_REMEMBERED = 4_096
 
@@ -303,7 +303,7 @@ class FastPath:
         if neutral is None:
             if len(self._neutral) >= _MAX_REMEMBERED:
                 self._neutral.clear()
-            neutral = self._neutral[keys] = _TAKEN.isdisjoint(keys) and self._plans.are_neutral(keys)
+            neutral = self._neutral[keys] = _TAKEN.isdisjoint(map(fold, keys)) and self._plans.are_neutral(keys)
         return neutral
 
     def _origin_of(self, around: dict[str, Any]) -> _Origin:

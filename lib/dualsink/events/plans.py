@@ -21,6 +21,8 @@ MAX_PLANS = 4_096
 """Plans that are remembered; with one more all are forgotten, so keys that never repeat cost time, not memory."""
 TEXTS = ("log_id", "stack_trace", "trace_id", "span_id", "host", "service")
 """Fields that are texts and taken alike."""
+_ASKED = ("host", "servername")
+"""Names under which a server's log of requests has the site that was asked."""
 _IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host", "service", "line", "json"))
 
 
@@ -179,8 +181,8 @@ class Plans:
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
         if plan.strict:
             plan.stack_trace = tuple(c._replace(read=None) if c.canonical else c for c in plan.stack_trace)
-        elif plan.method and plan.path and not complete and not {"@version", "version"} & raw:
-            plan.host = tuple(c for c in plan.host if c.key.lower() != "host" or c.holder)  # the site that was asked
+        elif plan.method and plan.path and not complete and not {"@version", "short_message"} & raw:
+            plan.host = tuple(c for c in plan.host if c.holder or fold(c.key) not in _ASKED)
         plan.inner = tuple(_inner(layout, indices))
         fed = ((name, getattr(plan, name)) for name in TEXTS)
         plan.texts = tuple((name, c[0].holder, c[0].key, c[0].read, c[0].stays, c) for name, c in fed if c)
