@@ -181,8 +181,10 @@ class Plans:
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
         if plan.strict:
             plan.stack_trace = tuple(c._replace(read=None) if c.canonical else c for c in plan.stack_trace)
-        elif plan.method and plan.path and not complete and not {"@version", "short_message"} & raw:
-            plan.host = tuple(c for c in plan.host if c.holder or fold(c.key) not in _ASKED)
+        elif plan.method and plan.path and not {"@version", "short_message"} & raw:
+            plan.host = tuple(
+                c for c in plan.host if c.holder or fold(c.key) not in _ASKED or (complete and c.canonical)
+            )
         plan.inner = tuple(_inner(layout, indices))
         fed = ((name, getattr(plan, name)) for name in TEXTS)
         plan.texts = tuple((name, c[0].holder, c[0].key, c[0].read, c[0].stays, c) for name, c in fed if c)
