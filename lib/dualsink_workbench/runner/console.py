@@ -1,6 +1,7 @@
 """Console output of a run: stages, ledger, next steps."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ def live_line(out: Console) -> Iterator[Callable[[str], None]]:
 def running_cell(notebook: Path) -> str:
     """Return place and title of the running cell.
 
-    Such as `4/9 Write each batch`: the first line of the text above the cell that papermill runs.
+    Such as `4/9 Write each batch`: the heading or the first sentence above the cell that papermill runs.
     """
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -54,7 +55,8 @@ def running_cell(notebook: Path) -> str:
         return ""
     texts = ["".join(cell["source"]).strip() for cell in cells[: running[0]] if cell["cell_type"] == "markdown"]
     first = texts[-1].splitlines()[0].lstrip("# ") if texts and texts[-1] else ""
-    return f"{code.index(running[0]) + 1}/{len(code)} {first[:80]}"
+    sentence = re.split(r"(?<=[.:?])\s", re.sub(r"[*`]", "", first))[0].rstrip(".:")
+    return f"{code.index(running[0]) + 1}/{len(code)} {sentence[:80]}"
 
 
 def stage_line(stage: Stage, width: int = 0) -> Text:

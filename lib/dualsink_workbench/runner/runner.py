@@ -311,21 +311,22 @@ class _Run:
         Its kernel, and all that the kernel started, are gone afterwards, also after a signal.
         """
         output, start = self._settings.run_path / notebook.name, time.monotonic()
-        environment = self._jvm.environment() if self._jvm else {}
-        kernel = self._kernels.next()
-        offspring = Offspring(kernel.process.pid)
-        job = _Papermill(self._settings, notebook, self._params, kernel.manager(environment))
-        try:
-            with console.live_line(self._out) as show:
+        with console.live_line(self._out) as show:
+            show(f"{stage.name}  starting")
+            environment = self._jvm.environment() if self._jvm else {}
+            kernel = self._kernels.next()
+            offspring = Offspring(kernel.process.pid)
+            job = _Papermill(self._settings, notebook, self._params, kernel.manager(environment))
+            try:
                 job.start()
                 while not job.ended.wait(0.25):
                     offspring.look()
                     show(f"{stage.name}  {time.monotonic() - start:.0f} s  {_doing(self._settings, output)}")
-        finally:
-            with unhurried():
-                offspring.end(timeout=10 if job.ended.is_set() else 0)
-                job.ended.wait(10)
-            stage.seconds = round(time.monotonic() - start, 1)
+            finally:
+                with unhurried():
+                    offspring.end(timeout=10 if job.ended.is_set() else 0)
+                    job.ended.wait(10)
+                stage.seconds = round(time.monotonic() - start, 1)
         stage.status, stage.error = ("failed", describe(job.error)) if job.error else ("ok", "")
 
     def _explain(self, stage: Stage) -> None:

@@ -33,6 +33,8 @@ from dualsink_workbench.servers.server import Server, Stuck, notice
 
 LEAST_FREE_MB = 1024
 START_TIMEOUT = 180
+SILENCE = 5
+"""Seconds after which a start that goes on says so."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,15 @@ class LocalServers:
 
     def _await(self, requested: list[Server]) -> None:
         start, waiting = time.monotonic(), {server: "" for server in requested}
+        said = start
 
         def all_healthy() -> bool:
+            nonlocal said
             for server in list(waiting):
-                self._look_at(server, waiting, start)
+                said = self._look_at(server, waiting, start) or said
+            if waiting and time.monotonic() - said > SILENCE:
+                said = time.monotonic()
+                self.say(f"waiting for {', '.join(server.name for server in waiting)} ({said - start:.0f} s)")
             return not waiting
 
         if not polling.until(all_healthy, START_TIMEOUT, every=0.1):
@@ -191,16 +198,20 @@ class LocalServers:
                 "\n".join(notice(server.name, server.log, f"{late}: {why}") for server, why in waiting.items())
             )
 
-    def _look_at(self, server: Server, waiting: dict[Server, str], start: float) -> None:
+    def _look_at(self, server: Server, waiting: dict[Server, str], start: float) -> float | None:
+        """Return when a server was found healthy, if it was."""
         if not self._record(server.name):
             raise PlatformError(notice(server.name, server.log, f"ended while it was starting{self._taken(server)}"))
         try:
             waiting[server] = server.problem(furnish=True)
         except Stuck as error:
             raise PlatformError(notice(server.name, server.log, f"cannot become healthy: {error}")) from None
-        if not waiting[server]:
-            del waiting[server]
-            self.say(f"{server.name}: up at {server.endpoint} after {time.monotonic() - start:.1f} s")
+        if waiting[server]:
+            return None
+        del waiting[server]
+        now = time.monotonic()
+        self.say(f"{server.name}: up at {server.endpoint} after {now - start:.1f} s")
+        return now
 
     def _taken(self, server: Server) -> str:
         """Name who holds a port of an ended server.

@@ -278,6 +278,9 @@ def test_the_running_cell_is_named_by_the_text_above_it(tmp_path):
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
     assert running_cell(tmp_path / "n.ipynb") == "2/3 Write the batches"
+    cells[1].source = "**Last, start it and `wait`.** Each start has a sink of its own."
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
+    assert running_cell(tmp_path / "n.ipynb") == "2/3 Last, start it and wait"
     assert running_cell(tmp_path / "absent.ipynb") == ""
 
 
