@@ -142,6 +142,8 @@ def command(folder: Path) -> list[str]:
         f"--ServerApp.open_browser={_has_desktop()}",
         # Containers run as root; the server listens on loopback only and asks for its token.
         f"--ServerApp.allow_root={os.geteuid() == 0}",
+        # Other users of this machine reach a kernel's ports too; without it each kernel warns of that.
+        "--KernelManager.transport_encryption=auto",
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
         # Neither a question about news nor a look for a newer version: this machine may have no way out.

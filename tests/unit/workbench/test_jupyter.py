@@ -61,5 +61,6 @@ def test_jupyterlab_opens_that_page_and_asks_for_no_news(values):
     options = dict(part.removeprefix("--").split("=", 1) for part in jupyter.command(folder) if "=" in part)
     assert options["LabApp.default_url"] == "/lab/tree/welcome.md" and options["ServerApp.root_dir"] == str(folder)
     assert Path(options["LabApp.workspaces_dir"]).parent == folder
+    assert options["KernelManager.transport_encryption"] == "auto"
     overrides = json.loads((Path(options["LabApp.app_settings_dir"]) / "overrides.json").read_text())
     assert overrides["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"] == {"markdown": "Markdown Preview"}
