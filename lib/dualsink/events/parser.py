@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from dualsink.events import lines, otel, packed, readers
+from dualsink.events import container_json, otel, packed, readers
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.draft import Draft, keep, merge
 from dualsink.events.fields import fill, summary, take_message, tidy
@@ -48,7 +48,7 @@ class Parser:
         self._plans = Plans(self.formats)
         self._record_format = record_format
         self._fast_logs = otel.FastPath(self._plans)
-        self._fast_lines = lines.FastPath(self._plans)
+        self._fast_path = container_json.FastPath(self._plans)
         self._fast = fast
 
     def parse_record(self, value: bytes | None, key: bytes | None, kafka_timestamp: int) -> Sequence[Event | Refusal]:
@@ -105,7 +105,7 @@ class Parser:
         plan, objects = self._plans.plan(record)
         if plan.events and isinstance(record.get(plan.events), list):
             return self._envelope(record, plan.events, key, near)
-        draft = self._fast_lines.draft(plan, objects, near) if plan.line and not plan.level and self._fast else None
+        draft = self._fast_path.draft(plan, objects, near) if plan.line and not plan.level and self._fast else None
         return (_event(draft or self._draft(record, plan, objects, near), key, near),)
 
     def _is_protobuf(self, value: bytes) -> bool:
