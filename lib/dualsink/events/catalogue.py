@@ -1,7 +1,7 @@
-"""The formats that people send, with the address of each one's own documentation.
+"""Catalogue: the formats that people send.
 
-Every format is completed by `GENERAL`, the names that loggers share, so a declaration holds only what is particular.
-The order is that of preference: what an early format takes a later one does not.
+Each names its own documentation. Every format is completed by `GENERAL`, the names that loggers share, so a declaration
+holds only what is particular. The order is that of preference: what an early format takes a later one does not.
 """
 
 from dualsink.events.formats import Format, places

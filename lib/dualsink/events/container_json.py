@@ -1,7 +1,8 @@
-"""The fast path of JSON in a line: a container's record whose application logs JSON, as most do.
+"""Fast path of JSON in a container's line.
 
-Which key feeds which field is known from both plans. Where every first candidate is what it usually is, the draft is
-made without a draft of each and without a merge; it is the one that `fields.fill` and `draft.merge` would give.
+Most applications in containers log JSON. Which key feeds which field is known from both plans. Where every first
+candidate is what it usually is, the draft is made without a draft of each and without a merge; it is the one that
+`fields.fill` and `draft.merge` would give.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +21,10 @@ _Place = tuple[int, str, Any]
 
 
 class _Recipe(NamedTuple):
-    """First candidates of a plan and the keys that they take: an envelope has a line, a line level and message."""
+    """Recipe of a plan: first candidates, keys they take.
+
+    An envelope has a line, a line has level and message.
+    """
 
     line: str
     time: _Place
@@ -40,7 +44,10 @@ class FastPath:
         self._inner: dict[tuple[Plan, Plan], _Recipe | None] = {}
 
     def draft(self, plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft | None:
-        """The draft of a record with JSON in its line; None, and nothing changed, where it needs a closer look."""
+        """Return the draft of a record with JSON inside.
+
+        None, and nothing is changed, where it needs a closer look.
+        """
         outer = self._outer[plan] if plan in self._outer else self._remember_outer(plan)
         text = objects[0][outer.line] if outer else None
         if outer is None or type(text) is not str or text[:1] != "{":
@@ -100,7 +107,10 @@ def _is_plain(candidate: Candidate) -> bool:
 
 
 def _recipe(plan: Plan, line: str) -> _Recipe | None:
-    """The recipe of a plan; None if a key feeds two fields, or a field has a rule of its own."""
+    """Return the recipe of a plan, if it has one.
+
+    None if a key feeds two fields, or a field has a rule of its own.
+    """
     firsts = {name: getattr(plan, name)[0] for name in _TEXTS if getattr(plan, name)}
     loggers_stay = all(candidate.stays for candidate in (*plan.logger, *plan.logger_class))
     if plan.events or plan.otel or plan.strict or not plan.time or not loggers_stay:
@@ -131,7 +141,10 @@ def _moment(recipe: _Recipe, objects: list[dict[str, Any]], near: int) -> Moment
 
 
 def _texts(recipe: _Recipe, objects: list[dict[str, Any]]) -> dict[str, str] | None:
-    """The texts that first candidates hold; None if one is empty, no text, or read as something else."""
+    """Return the texts that first candidates hold.
+
+    None if one is empty, no text, or read as something else.
+    """
     found = {}
     for name, holder, key, read, stays in recipe.texts:
         value = objects[holder][key]

@@ -1,4 +1,4 @@
-"""Fields: what a record says, taken out of it by its plan."""
+"""Fields of a record, taken out of it by plan."""
 
 import re
 from typing import Any
@@ -21,7 +21,9 @@ _OFFSET = re.compile(r"[+-]\d\d:?\d\d", re.ASCII)
 
 
 def fill(plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft:
-    """Take the fields of a record by its plan. `near` is when it arrived in µs, negative if that is not known.
+    """Take the fields of a record by its plan.
+
+    `near` is when it arrived in µs, negative if that is not known.
 
     Raises Refused (wrong_type, field_too_long).
     """
@@ -63,9 +65,10 @@ def tidy(plan: Plan, objects: list[dict[str, Any]]) -> None:
 def _text(
     candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], tolerant: bool = False, strict: bool = False
 ) -> str | None:
-    """The first usable text, taken out of its object; an object is an error if `tolerant` does not say otherwise.
+    """Take the first usable text out of its object.
 
-    An empty one, or an empty array, is an error to the `strict` alone; else it says nothing.
+    An object is an error if `tolerant` does not say otherwise. An empty one, or an empty array, is an error to the
+    `strict` alone; else it says nothing.
     """
     wrong = None
     for holder, key, read, canonical, stays in candidates:
@@ -96,17 +99,23 @@ def _text(
 
 
 def _says_no_more(value: Any) -> bool:
-    """Whether a text that was made of a value holds all of it: of a number, or of lines that were joined."""
+    """Return whether a text holds all of its value.
+
+    The value was a number, or lines that were joined.
+    """
     return type(value[0]) is str if isinstance(value, list) else not isinstance(value, str | dict)
 
 
 def span(near: int) -> tuple[int, int]:
-    """First and last plausible time in µs of what arrived at `near`."""
+    """Return the first and last plausible time in µs.
+
+    It is that of what arrived at `near`.
+    """
     return (near - YEARS, near + DAY) if near >= 0 else (_FIRST, _LAST)
 
 
 def _take_time(draft: Draft, candidates: tuple[Candidate, ...], objects: list[dict[str, Any]], near: int) -> None:
-    """Take the first plausible time, else the first that is a time at all."""
+    """Take the first plausible time, else the first time."""
     least, most = span(near)
     first = None
     for holder, key, unit, canonical, _ in candidates:
@@ -136,7 +145,10 @@ def _take_time(draft: Draft, candidates: tuple[Candidate, ...], objects: list[di
 
 
 def _pair(seconds: Any, record: dict[str, Any]) -> Any:
-    """Seconds with the nanoseconds of a field beside them, as Google's agents take them."""
+    """Return seconds with the nanoseconds beside them.
+
+    Google's agents write a time in two fields.
+    """
     nanos = record.get("timestampNanos")
     return {"seconds": int(seconds), "nanos": nanos} if type(seconds) is int and type(nanos) is int else seconds
 
@@ -145,7 +157,10 @@ _HALVES = ("date", "time")
 
 
 def _join_time(draft: Draft, record: dict[str, Any]) -> bool:
-    """Take a time of day with the date beside it, as W3C's extended log format has them; whether there are both."""
+    """Take a time of day with the date beside it.
+
+    W3C's extended log format has them in two fields. Returns whether there are both.
+    """
     keys = {fold(key): key for key in record}
     day, clock = (record[keys[name]] if name in keys else None for name in _HALVES)
     if not (isinstance(day, str) and isinstance(clock, str) and _CLOCK.match(clock)):
@@ -166,7 +181,7 @@ _SAYS_LEVEL = re.compile(r"(?i)le?ve?l|sever")
 
 
 def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None:
-    """Take the first level that is recognised, else the first that is there."""
+    """Take the first recognised level, else the first value."""
     first = None
     for holder, key, scale, canonical, _ in plan.level:
         value = objects[holder].get(key)
@@ -195,7 +210,10 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
 
 
 def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> None:
-    """Drop the text beside OpenTelemetry's number if it says no more."""
+    """Drop the text beside a number that says the same.
+
+    Both are OpenTelemetry's.
+    """
     for holder, key, scale, _, _ in plan.level:
         value = objects[holder].get(key)
         if fold(key) == "severitytext" and isinstance(value, str) and read_level(value, scale) == (name, False):
@@ -203,9 +221,10 @@ def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> No
 
 
 def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
-    """Take the first usable message: a text, or an object for want of one; "" if all are empty, None without any.
+    """Take the first usable message.
 
-    An object as well where a place lies `within` one that the application wrote, which is then read as a record.
+    It is a text, or an object for want of one; "" if all are empty, None without any. An object as well where a place
+    lies `within` one that the application wrote, which is then read as a record.
 
     Raises Refused(wrong_type) if there is only an array, or an object in the archive's own format.
     """
@@ -243,7 +262,10 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
 
 
 def summary(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
-    """Method, path and status of a request as a message; they stay in the attributes. None without method or path."""
+    """Return method, path and status of a request as message.
+
+    They stay in the attributes. None without method or path.
+    """
     method, path, status = (_peek(candidates, objects) for candidates in (plan.method, plan.path, plan.status))
     if method is None or path is None:
         return None

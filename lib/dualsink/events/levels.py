@@ -1,4 +1,4 @@
-"""Levels: every spelling and every number becomes one of seven names.
+"""Levels: every spelling and number becomes one of seven.
 
 A number means what its scale says: 3 is an error to syslog, a warning to .NET and Nextcloud, TRACE3 to OpenTelemetry.
 """
@@ -94,7 +94,10 @@ _SLOG = {"DEBUG": -4, "INFO": 0, "WARN": 4, "ERROR": 8}
 
 
 class Level(NamedTuple):
-    """A canonical level, and whether the original must be retained because it says more."""
+    """Canonical level of a record.
+
+    With whether the original must be retained because it says more.
+    """
 
     name: str
     says_more: bool
@@ -109,16 +112,17 @@ _NUMBERED = {
 
 
 def normalise_level(value: Any, scale: str = "any") -> str:
-    """The canonical level of any spelling; UNKNOWN where it is absent or not recognised.
+    """Return the canonical level of any spelling.
 
-    `scale` is a name of SCALES. "any" tells by the value: 0-7 syslog (as GELF and journald do), 10, 20 … 60 pino and
-    bunyan, other numbers up to 24 OpenTelemetry (9 is INFO), 5000 … 50000 logback. Digit strings count as numbers.
+    UNKNOWN where it is absent or not recognised. `scale` is a name of SCALES. "any" tells by the value: 0-7 syslog (as
+    GELF and journald do), 10, 20 … 60 pino and bunyan, other numbers up to 24 OpenTelemetry (9 is INFO), 5000 … 50000
+    logback. Digit strings count as numbers.
     """
     return read_level(value, scale).name
 
 
 def read_level(value: Any, scale: str = "any") -> Level:
-    """The level of a scalar; see `normalise_level`."""
+    """Return the level of a scalar; see `normalise_level`."""
     kind = type(value)
     if kind is str:
         return _USUAL.get(value) or _read_name(value, scale)
@@ -132,7 +136,10 @@ def read_level(value: Any, scale: str = "any") -> Level:
 
 
 def checked_level(value: Any, scale: str) -> Level:
-    """Like `read_level`. Raises Refused (wrong_type, field_too_long) for what no level can be."""
+    """Return the level of a value that may be one.
+
+    As `read_level` does. Raises Refused (wrong_type, field_too_long) for what no level can be.
+    """
     if isinstance(value, dict | list):
         raise wrong_type("level", value)
     text = value.text if isinstance(value, Number) else value
@@ -161,12 +168,18 @@ def _read_name(text: str, scale: str) -> Level:
 
 
 def _slog_level(number: int) -> str:
-    """The level of Go's slog at or under a number: `INFO+2` is INFO, `DEBUG-4` lies under DEBUG."""
+    """Return the level of Go's slog for a number.
+
+    It is the one at or under it: `INFO+2` is INFO, `DEBUG-4` is below DEBUG.
+    """
     return next((name for name, least in reversed(_SLOG.items()) if number >= least), "TRACE")
 
 
 def own_scale(numbers: Mapping[int, str]) -> str:
-    """Name of a user's own scale of numbers, which is known from now on."""
+    """Register a user's own scale of numbers.
+
+    Returns its name, which is known from now on.
+    """
     name = "own " + " ".join(f"{number}={level}" for number, level in sorted(numbers.items()))
     _NUMBERED[name] = {number: Level(level, False) for number, level in numbers.items()}
     return name

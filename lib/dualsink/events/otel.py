@@ -1,7 +1,7 @@
-"""OpenTelemetry log records: OTLP as JSON and as protobuf, one event for each record of an envelope.
+"""OpenTelemetry log records: OTLP as JSON and protobuf.
 
-A record becomes an object of plain JSON with the names of the data model; its attributes stand beside them, those of
-the resource under `resource`. From there on it is a record like any other.
+Each record of an envelope is one event. A record becomes an object of plain JSON with the names of the data model; its
+attributes stand beside them, those of the resource under `resource`. From there on it is a record like any other.
 """
 
 import base64
@@ -22,16 +22,16 @@ ENVELOPES = ("resourceLogs", "resource_logs", "scopeLogs")
 
 
 class Log(NamedTuple):
-    """A log record, and what surrounds it: its resource, its scope and the rest of the envelope.
+    """Log record and what surrounds it.
 
-    All records of a scope share one object `around`.
+    That is its resource, its scope and the rest of the envelope. All records of a scope share one object `around`.
     """
 
     record: dict[str, Any]
     around: dict[str, Any]
 
     def whole(self) -> dict[str, Any]:
-        """The record with all that surrounds it."""
+        """Return the record with all that surrounds it."""
         record = dict(self.record)
         for key, value in self.around.items():
             keep(record, key, _copy(value))
@@ -39,12 +39,18 @@ class Log(NamedTuple):
 
 
 def _copy(value: Any) -> Any:
-    """An object with objects of its own, for fields are taken out of them, and the other records have them too."""
+    """Copy an object with the objects in it.
+
+    Fields are taken out of them, and the other records have them too.
+    """
     return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def records(envelope: dict[str, Any]) -> Iterator[Log]:
-    """Every log record of an OTLP/JSON envelope. Raises Refused (wrong_type) for an array of something else."""
+    """Return every log record of an OTLP/JSON envelope.
+
+    Raises Refused (wrong_type) for an array of something else.
+    """
     if "scopeLogs" in envelope:
         envelope = {"resourceLogs": [envelope]}
     name = "resourceLogs" if "resourceLogs" in envelope else "resource_logs"
@@ -76,19 +82,25 @@ def _present(holder: dict[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _without(holder: dict[str, Any], *names: str) -> dict[str, Any]:
-    """What else an object holds, without empty objects and arrays."""
+    """Return what else an object holds.
+
+    Empty objects and arrays are left out.
+    """
     pruned = ((key, _prune(value)) for key, value in holder.items() if key not in names)
     return {key: value for key, value in pruned if value not in (None, {}, [])}
 
 
 def _nested(name: str, above: dict[str, Any], scopes_name: str, beside: dict[str, Any]) -> dict[str, Any]:
-    """What stands beside resource and scope, in its place in the envelope."""
+    """Return what is beside resource and scope, in place.
+
+    The place is that in the envelope.
+    """
     inside = above | ({scopes_name: [beside]} if beside else {})
     return {name: [inside]} if inside else {}
 
 
 def _prune(value: Any) -> Any:
-    """A tree without its empty objects and arrays."""
+    """Return a tree without its empty objects and arrays."""
     if isinstance(value, dict):
         return {k: p for k, v in value.items() if (p := _prune(v)) not in ({}, [])}
     if isinstance(value, list):
@@ -97,7 +109,7 @@ def _prune(value: Any) -> Any:
 
 
 def _resource(value: Any) -> Any:
-    """A resource as its attributes, with what else it holds."""
+    """Return a resource as attributes, and its other members."""
     if isinstance(value, list):
         return plain_attributes(value)
     if isinstance(value, dict) and isinstance(value.get("attributes"), dict | list):
@@ -113,7 +125,10 @@ def _scope(value: Any) -> Any:
 
 
 def flattened(record: dict[str, Any]) -> dict[str, Any]:
-    """A log record with plain values, its attributes beside its own fields. `record` is taken over."""
+    """Return a log record with plain values.
+
+    Its attributes are beside its own fields. `record` is taken over.
+    """
     names = {fold(name): name for name in reversed(record)}
     resource = _resource(_pop(record, names, "resource"))
     beside = _pop(record, names, "resourceattributes")
@@ -130,7 +145,10 @@ def flattened(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _body(value: Any) -> Any:
-    """A body as plain JSON; bytes that are UTF-8 are text."""
+    """Return a body as plain JSON.
+
+    Bytes that are UTF-8 are text.
+    """
     plain = plain_value(value)
     if plain == {}:  # an AnyValue without a value
         return None
@@ -147,7 +165,10 @@ def _pop(record: dict[str, Any], names: dict[str, str], alias: str) -> Any:
 
 
 def _added(target: Any, attributes: Any) -> dict[str, Any]:
-    """An object with attributes added, under `attributes` if they are no object."""
+    """Return an object with attributes added.
+
+    Under `attributes` if they are no object.
+    """
     if not isinstance(target, dict):
         target = {"value": target}
     if isinstance(attributes, dict):
@@ -159,7 +180,10 @@ def _added(target: Any, attributes: Any) -> dict[str, Any]:
 
 
 def plain_attributes(value: Any) -> Any:
-    """OTLP's `[{key, value}]` as an object; anything else, and a list with a key twice, as it is."""
+    """Return OTLP's `[{key, value}]` as an object.
+
+    Anything else, and a list with a key twice, stays as it is.
+    """
     if not isinstance(value, list):
         return value
     found = {}
@@ -200,7 +224,10 @@ _SCALARS = frozenset(("stringValue", "boolValue", "doubleValue", "string_value",
 
 
 def plain_value(value: Any) -> Any:
-    """OTLP's AnyValue (`{"stringValue": …}`) as plain JSON; anything else as it is."""
+    """Return OTLP's AnyValue as plain JSON.
+
+    It is `{"stringValue": …}` or the like; anything else stays as it is.
+    """
     if _is_go(value):
         return _go_value(value["Type"], value["Value"])
     if not isinstance(value, dict) or len(value) != 1:
@@ -232,7 +259,10 @@ _MAX_REMEMBERED = 4_096
 
 
 class _Origin(NamedTuple):
-    """What the surroundings say of all their records; None for service if they need a closer look."""
+    """Origin of records: what their surroundings say of all.
+
+    None for service if they need a closer look.
+    """
 
     service: str | None
     host: str | None
@@ -240,7 +270,10 @@ class _Origin(NamedTuple):
 
 
 class FastPath:
-    """Events of usual log records, made without a plan; the same that `flattened` and a plan would give."""
+    """Fast path of usual log records, without a plan.
+
+    Its events are those that `flattened` and a plan would give.
+    """
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
@@ -250,7 +283,10 @@ class FastPath:
         self._origin = _Origin(None, None, {})
 
     def event(self, log: Log, near: int) -> Event | None:
-        """The event of a log record; None where anything needs a closer look."""
+        """Return the event of a log record.
+
+        None where anything needs a closer look.
+        """
         record = log.record
         if not self._is_usual(tuple(record)):
             return None
@@ -293,7 +329,10 @@ class FastPath:
         return usual
 
     def _fits(self, attributes: Any, extra: dict[str, Any]) -> bool:
-        """Whether attributes are an object of which no member feeds a field."""
+        """Return whether attributes feed no field.
+
+        They are an object of which no member does.
+        """
         if attributes is None:
             return "attributes" not in extra
         if type(attributes) is not dict or dict in map(type, attributes.values()):
@@ -312,7 +351,10 @@ class FastPath:
         return self._origin
 
     def _read_origin(self, around: dict[str, Any]) -> _Origin:
-        """The origin of a scope's records, by the plan that a whole record would have."""
+        """Return the origin of a scope's records.
+
+        By the plan that a whole record would have.
+        """
         unknown = _Origin(None, None, {})
         if not isinstance(around.get("resource", {}), dict) or _USUAL & around.keys():
             return unknown
@@ -345,7 +387,10 @@ def _micros(time: Any) -> int | None:
 
 
 def _drops(extra: dict[str, Any], text: Any, name: str) -> bool:
-    """Drop a severity text that says what the number says; False if it says something else."""
+    """Drop a severity text that says what the number says.
+
+    Returns False if it says something else.
+    """
     if type(text) is not str or (text and read_level(text) != (name, False)):
         return False
     if text:
@@ -354,7 +399,10 @@ def _drops(extra: dict[str, Any], text: Any, name: str) -> bool:
 
 
 def _identity(extra: dict[str, Any], name: str) -> str | Literal[False] | None:
-    """Take an id; None if there is none, False if it needs a closer look. An empty one stays."""
+    """Take an id out of an object.
+
+    None if there is none, False if it needs a closer look. An empty one stays.
+    """
     value = extra.get(name)
     if not value:
         return None if value == "" or name not in extra else False

@@ -1,4 +1,6 @@
-"""Plans: which key feeds which field, decided once for each set of keys and remembered.
+"""Plans: which key feeds which field.
+
+It is decided once for each set of keys and remembered.
 
 Records of one logger have the same keys. A plan therefore belongs to a tree of key sets (the record's own and those of
 the few objects whose members are candidates); a record costs a look-up of its plan and a read of its values (`fields`).
@@ -27,7 +29,10 @@ _IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host"
 
 
 class Candidate(NamedTuple):
-    """A key that may feed a field: in which of the record's objects, how it is read, and what stays."""
+    """Candidate key for a field.
+
+    In which of the record's objects it is, how it is read, and what stays.
+    """
 
     holder: int
     key: str
@@ -37,7 +42,10 @@ class Candidate(NamedTuple):
 
 
 class Plan:
-    """Candidates of every field for records with the same keys, in the order in which they are tried."""
+    """Plan: candidates of every field, in order of trial.
+
+    It is that of records with the same keys.
+    """
 
     __slots__ = (
         "formats",
@@ -76,7 +84,10 @@ class Plan:
 
 
 class _Node:
-    """A step of the tree: the objects known so far, and which of their values the next step asks for."""
+    """Node of the tree of key sets.
+
+    The objects known so far, and which of their values the next step asks for.
+    """
 
     __slots__ = ("layout", "inspect", "children", "plan")
 
@@ -88,7 +99,10 @@ class _Node:
 
 
 class _Object(NamedTuple):
-    """An object of a record: its folded path with a dot behind, its raw path, its keys; None if it is no object."""
+    """Object of a record: folded path, raw path, keys.
+
+    The folded path has a dot behind; None if it is no object.
+    """
 
     prefix: str
     raw: str
@@ -99,7 +113,10 @@ class _Object(NamedTuple):
 
 
 class Plans:
-    """The plans of all key sets that were met, for a sequence of formats in order of preference."""
+    """Plans of all key sets that were met.
+
+    For a sequence of formats in order of preference.
+    """
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = tuple(formats)
@@ -111,13 +128,19 @@ class Plans:
         self._count = 0
 
     def are_neutral(self, keys: Iterable[str]) -> bool:
-        """Whether none of the keys could change an OpenTelemetry record that has time, level, body and service."""
+        """Return whether keys change nothing of a usual record.
+
+        That is an OpenTelemetry record which has time, level, body and service.
+        """
         indices = [self._general, *self._own.values()]
         fed = {name for key in keys for index in indices for name, _, _ in index.get(fold(key), ())}
         return fed.isdisjoint(_IN_QUESTION)
 
     def plan(self, record: dict[str, Any]) -> tuple[Plan, list[dict[str, Any]]]:
-        """The plan of a record, and its objects as the plan's candidates number them."""
+        """Return the plan of a record, and its objects.
+
+        The objects are in the order in which the plan's candidates number them.
+        """
         keys = tuple(record)
         node = self._roots.get(keys)
         if node is None:
@@ -197,7 +220,10 @@ _Index = dict[str, list[tuple[str, int, Place]]]
 
 
 def _index(format: Format) -> _Index:
-    """Folded path -> the fields that it feeds, the rank in each and the place."""
+    """Map folded paths to the fields that they feed.
+
+    With the rank in each and the place.
+    """
     found: _Index = {}
     for name in PLACES:
         for rank, place in enumerate(getattr(format, name)):
@@ -206,7 +232,10 @@ def _index(format: Format) -> _Index:
 
 
 def _parents(formats: Iterable[Format]) -> Iterable[str]:
-    """Folded paths of objects whose members are candidates, or whose type decides."""
+    """Return folded paths of objects to look into.
+
+    Their members are candidates, or their type decides.
+    """
     for format in formats:
         for name in PLACES:
             for place in getattr(format, name):

@@ -1,4 +1,6 @@
-"""Readers: what a value says for its field, for values that say it in a form of their own.
+"""Readers of values that have a form of their own.
+
+They return what a value says for its field.
 
 Ids and their headers, names of pods, stack traces written from objects, texts as bytes or parts.
 """
@@ -41,7 +43,10 @@ _POD = re.compile(
 
 @lru_cache(maxsize=4096)
 def service_name(pod: str) -> str:
-    """A pod's name without the suffixes of its replica set, daemon set, job or stateful set."""
+    """Return a pod's name without its suffixes.
+
+    Those of its replica set, daemon set, job or stateful set.
+    """
     found = _POD.fullmatch(pod) if len(pod) <= 253 else None  # a DNS subdomain name has no more
     return found[1] if found else pod
 
@@ -55,12 +60,18 @@ def _string(value: Any) -> str | None:
 
 
 def within(value: Any) -> str | None:
-    """A text of an object that is a record itself; see `fields.take_message`."""
+    """Return a text of an object that is a record.
+
+    See `fields.take_message`.
+    """
     return _string(value)
 
 
 def span_id(value: Any) -> str | None:
-    """An id as text: without `0x` before 16 or 32 digits, None if all digits are zero or it is no scalar."""
+    """Return an id as text.
+
+    Without `0x` before 16 or 32 digits, None if all digits are zero or it is no scalar.
+    """
     if type(value) is str:
         text = value
     elif isinstance(value, dict | list) or value is True or value is False:
@@ -81,7 +92,10 @@ def span_id(value: Any) -> str | None:
 
 
 def _hex_trace(value: Any) -> str | None:
-    """A trace id where the name alone does not say that it is one: hexadecimal, or Google's resource name."""
+    """Return a trace id of a name that says little.
+
+    It is hexadecimal, or Google's resource name: the name alone does not say that it is one.
+    """
     if not isinstance(value, str):
         return None
     if found := _GOOGLE_TRACE.fullmatch(value):
@@ -98,7 +112,10 @@ def _part_of(pattern: re.Pattern[str], group: int) -> Callable[[Any], str | None
 
 
 def _stack(value: Any) -> str | None:
-    """A stack trace as text: as it is, the lines of an array, or written from frames."""
+    """Return a stack trace as text.
+
+    As it is, the lines of an array, or written from frames.
+    """
     if isinstance(value, str):
         return value
     if _is_texts(value):
@@ -107,12 +124,18 @@ def _stack(value: Any) -> str | None:
 
 
 def _lines_of(value: Any) -> str | None:
-    """A stack trace of lines; one of frames is read with the object that they stand in, which names its exception."""
+    """Return a stack trace of lines.
+
+    One of frames is read with the object around them, which names its exception.
+    """
     return _stack(value) if isinstance(value, str) or _is_texts(value) else None
 
 
 def _title(value: Any) -> str | None:
-    """What an exception says of itself: the first line of its stack trace."""
+    """Return what an exception says of itself.
+
+    That is the first line of its stack trace.
+    """
     return (_stack(value) or "").split("\n", 1)[0] or None
 
 
@@ -123,7 +146,10 @@ def _trace_like(value: Any) -> str | None:
 
 
 def _frames_in(value: Any) -> str | None:
-    """A stack trace under a name of errors, of which some are texts of several lines."""
+    """Return a stack trace under a name of errors.
+
+    Some of those are texts of several lines.
+    """
     if isinstance(value, str) and "\n" in value.strip():
         return value if _FRAME_LINE.search(value) else None
     return _trace_like(value)
@@ -141,7 +167,10 @@ def _is_texts(value: Any) -> bool:
 
 
 def _traceback(value: Any) -> str | None:
-    """The traceback at the end of a text that is message and traceback in one."""
+    """Return the traceback at the end of a text.
+
+    The text is message and traceback in one.
+    """
     return split_stack_trace(value.rstrip("\n"))[1] if isinstance(value, str) else None
 
 
@@ -159,7 +188,10 @@ _TEXT = ("message", "msg", "exc_value", "value", "exceptionMessage")
 
 
 def _written(value: Any) -> str | None:
-    """A stack trace written from an exception's class, message and frames, or the text that it has of one."""
+    """Write a stack trace from class, message and frames.
+
+    Or return the text that the exception has of one.
+    """
     if isinstance(value, list):
         items = [item for item in value if isinstance(item, dict)]
         if any(_member(item, _OF_FRAME) for item in items):
@@ -188,13 +220,19 @@ def _class_and_text(value: dict[str, Any]) -> str:
 
 
 def _exceptions(value: Any) -> str | None:
-    """Exceptions in an array, each with its stack trace or, for want of one, what it says."""
+    """Join the exceptions of an array.
+
+    Each has its stack trace or, for want of one, what it says.
+    """
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     return "\n".join(text for item in items if (text := _stack_text(item) or _class_and_text(item))) or None
 
 
 def _stack_text(value: dict[str, Any]) -> str | None:
-    """The text of an exception's stack trace, below its class and message if it is frames alone, as .NET's is."""
+    """Return the text of an exception's stack trace.
+
+    It is below its class and message if it is frames alone, as .NET's is.
+    """
     found = _member(value, ("stackTraceString", *_FRAMES))
     text = _stack(found) if isinstance(found, str) or _is_texts(found) else None
     title = _class_and_text(value) if text and text.lstrip().startswith("at ") else ""
@@ -228,25 +266,37 @@ def _frame_line(frame: dict[str, Any]) -> str:
 
 
 def _member(value: dict[str, Any], names: tuple[str, ...]) -> Any:
-    """The first of an object's members of these names, folded, that says something."""
+    """Return the first of these members that says something.
+
+    Names are folded.
+    """
     members = {fold(name): item for name, item in reversed(value.items()) if item not in (None, "")}
     return next((members[name] for name in map(fold, names) if name in members), None)
 
 
 def _bytes(value: Any) -> str | None:
-    """Journald's text: a string, or an array of bytes where it holds a control character."""
+    """Return journald's text.
+
+    A string, or an array of bytes where it holds a control character.
+    """
     if isinstance(value, list) and value and all(type(n) is int and 0 <= n <= 255 for n in value):
         return bytes(value).decode("utf-8", "backslashreplace")
     return value if isinstance(value, str) else None
 
 
 def _host_name(value: Any) -> str | None:
-    """Logstash's name of a host, not Go's place in a source file."""
+    """Return Logstash's name of a host.
+
+    Not Go's place in a source file.
+    """
     return value if isinstance(value, str) and "/" not in value and ".go:" not in value else None
 
 
 def _parts(value: Any) -> str | None:
-    """A message that was logged in parts, an array: texts as they are, all else as JSON."""
+    """Return a message that was logged in parts.
+
+    They are an array: texts as they are, all else as JSON.
+    """
     if not isinstance(value, list):
         return None
     return " ".join(map(_part, value)) or None
@@ -259,17 +309,26 @@ def _part(value: Any) -> str:
 
 
 def _name(value: Any) -> str | None:
-    """A program's name; syslog's `-` is none, nor is MongoDB's one letter of a service."""
+    """Return a program's name.
+
+    Syslog's `-` is none, nor is MongoDB's one letter of a service.
+    """
     return value if isinstance(value, str) and len(value) > 1 else None
 
 
 def _container(value: Any) -> str | None:
-    """A container's name without the slash that Docker's API writes before it."""
+    """Return a container's name without its slash.
+
+    Docker's API writes one before it.
+    """
     return value.removeprefix("/") if isinstance(value, str) else None
 
 
 def _listed(name: str) -> Callable[[Any], str | None]:
-    """The id of this folded name in a list of objects, as .NET's scopes are."""
+    """Return the id of a name in a list.
+
+    The name is folded, the list holds objects, as .NET's scopes are.
+    """
 
     def read(value: Any) -> str | None:
         scopes = value if isinstance(value, list) else ()
@@ -280,13 +339,19 @@ def _listed(name: str) -> Callable[[Any], str | None]:
 
 
 def _route_method(value: Any) -> str | None:
-    """The method that a route names before its path, `GET /pay/{id}`."""
+    """Return the method before a route's path.
+
+    As in `GET /pay/{id}`.
+    """
     found = _ROUTE.match(value) if isinstance(value, str) else None
     return found[1] if found else None
 
 
 def _group(value: Any) -> str | None:
-    """The function's or task's name in a CloudWatch log group such as `/aws/lambda/pay`."""
+    """Return the name in a CloudWatch log group.
+
+    It is that of a function or a task, as in `/aws/lambda/pay`.
+    """
     return (value.rsplit("/", 1)[-1] or None) if isinstance(value, str) else None
 
 
@@ -304,7 +369,10 @@ _DEFAULT_READERS = {"time": "", "level": "any", "trace_id": span_id, "span_id": 
 
 
 def reader_of(name: str, place: Place) -> Any:
-    """How a place is read: the unit of a time, the scale of a level, else a function or None."""
+    """Return how a place is read.
+
+    The unit of a time, the scale of a level, else a function or None.
+    """
     if name in ("time", "level"):
         return place.reads or _DEFAULT_READERS[name]
     return READERS[place.reads] if place.reads else _DEFAULT_READERS.get(name)

@@ -1,4 +1,6 @@
-"""Times: every form that people send becomes microseconds since 1970 in UTC, or is refused.
+"""Times: every form becomes microseconds in UTC.
+
+They count since 1970; what is not unambiguous is refused.
 
 Refused because they are not unambiguous: dates without a year, zone abbreviations but UTC and GMT (`CST` is three
 zones), numbers of day and month in an order that only a country knows.
@@ -23,7 +25,10 @@ _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _M
 
 
 class Moment(NamedTuple):
-    """A parsed time: microseconds UTC, whether they say all that the original did, and whether its zone is known."""
+    """Moment: a parsed time in microseconds UTC.
+
+    With whether they say all that the original did, and whether its zone is known.
+    """
 
     micros: int
     exact: bool
@@ -31,7 +36,9 @@ class Moment(NamedTuple):
 
 
 def parse_time(value: Any, unit: str = "") -> Moment:
-    """The moment of a text, of an epoch number (or its digits in a text), or of an object with a known meaning.
+    """Return the moment of a text, number or object.
+
+    An epoch number may be digits in a text, an object has a known meaning.
 
     Texts: RFC 3339 (`T` or space, `.` or `,` before up to nine digits, any offset), ISO 8601 basic, RFC 1123 and 2822,
     `ctime` and `date`, Apache's, Go's, `ISODate(…)`, an offset or an IANA zone behind, AM or PM. No zone means UTC, a
@@ -47,7 +54,10 @@ def parse_time(value: Any, unit: str = "") -> Moment:
 
 
 def micros_of(value: Any) -> int | None:
-    """Return a time as `parse_time` reads it, in µs UTC, or None if it is none."""
+    """Return a time in µs UTC, None for none.
+
+    As `parse_time` reads it.
+    """
     try:
         return parse_time(value).micros
     except Refused:
@@ -65,7 +75,10 @@ _CANONICAL_LENGTHS = (26, 23, 19)
 
 
 def canonical_time(text: str) -> int | None:
-    """Microseconds of `2026-11-23T22:15:01`, with 0, 3 or 6 digits of fraction, in UTC; None for any other form."""
+    """Return the microseconds of `2026-11-23T22:15:01`.
+
+    With 0, 3 or 6 digits of fraction, in UTC; None for any other form.
+    """
     if text[4:20:3] not in _CANONICAL:
         return None
     local = text[:-1] if text[-1] == "Z" else text.removesuffix("+00:00")
@@ -84,7 +97,10 @@ _second = lru_cache(maxsize=8_192)(_since_epoch)  # the records of a second stan
 
 
 def _usual_text(text: str) -> Moment | None:
-    """The moment of an RFC 3339 text in UTC or with an offset; None where a closer look is needed."""
+    """Return the moment of an RFC 3339 text.
+
+    In UTC or with an offset; None where a closer look is needed.
+    """
     if text[4:20:3] not in _SEPARATORS:
         return None
     end, zoned = len(text), True  # where the digits end
@@ -118,7 +134,10 @@ _new = tuple.__new__  # a named tuple without its own constructor, at a third of
 
 @lru_cache(maxsize=256)
 def _offset(text: str) -> int | None:
-    """Microseconds of an offset such as `+01:00`; None for one that does not exist."""
+    """Return the microseconds of an offset.
+
+    Such as `+01:00`; None for one that does not exist.
+    """
     if not re.fullmatch(r"[+-](?:[01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
         return None
     minutes = int(text[1:3]) * 60 + int(text[4:])
@@ -126,7 +145,10 @@ def _offset(text: str) -> int | None:
 
 
 def _usual_number(value: Any, unit: str) -> Moment | None:
-    """The moment of a number of our time; None where a closer look is needed."""
+    """Return the moment of a number of our time.
+
+    None where a closer look is needed.
+    """
     kind = type(value)
     if kind is str and value.isdecimal() and value.isascii() and len(value) < 20:
         value, kind = int(value), int
@@ -170,7 +192,9 @@ _SECONDS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("seconds", "
 
 
 def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
-    """The text or number in an object of known meaning, and its unit; the value itself where it has none.
+    """Return the text or number in an object, and unit.
+
+    The object has a known meaning; the value itself where it has none.
 
     MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp (which leaves out zeros), loguru's pair, PHP's
     DateTime, PowerShell's, Jackson's lists of date fields, Gson's LocalDateTime and Joda's.
@@ -199,7 +223,10 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
 
 
 def _local_fields(value: dict) -> str | None:
-    """ISO text of java.time's LocalDateTime as Gson writes it, local time without a zone."""
+    """Return ISO text of java.time's LocalDateTime.
+
+    As Gson writes it, local time without a zone.
+    """
     day, clock = value.get("date"), value.get("time")
     if value.keys() != {"date", "time"} or not (isinstance(day, dict) and isinstance(clock, dict)):
         return None
@@ -208,13 +235,19 @@ def _local_fields(value: dict) -> str | None:
 
 
 def _are_seconds(whole: Any, nanos: Any) -> bool:
-    """Whether these are seconds and nanoseconds; protobuf's JSON writes numbers of 64 bits as text."""
+    """Return whether these are seconds and nanoseconds.
+
+    Protobuf's JSON writes numbers of 64 bits as text.
+    """
     digits = type(whole) is str and whole.isdecimal() and whole.isascii() and len(whole) < 20
     return (digits or type(whole) is int) and type(nanos) is int and 0 <= nanos < 10**9
 
 
 def _date_fields(fields: list) -> str | None:
-    """ISO text of `[2026, 11, 23, 10, 0, 0, 123000000]`, local time without a zone."""
+    """Return ISO text of a list of date fields.
+
+    `[2026, 11, 23, 10, 0, 0, 123000000]` is local time without a zone.
+    """
     if not 5 <= len(fields) <= 7 or not all(type(n) is int and 0 <= n < 10**9 for n in fields):
         return None
     year, month, day, hour, minute, second, nanos = (*fields, 0, 0)[:7]
@@ -229,7 +262,10 @@ def _epoch_moment(text: str, unit: str) -> Moment:
 
 
 def epoch_unit(number: Fraction | Decimal | int) -> str:
-    """The unit of an epoch number, told from its size; see `parse_time`."""
+    """Return the unit of an epoch number.
+
+    By its size; see `parse_time`.
+    """
     size: Any = abs(number)
     return "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"
 
@@ -283,7 +319,10 @@ def _not_there() -> Refused:
 
 
 def _dated(parts: Mapping[str, Any]) -> Moment:
-    """The moment of the parts of a text. `again` is the zone once more, which must be there a first time."""
+    """Return the moment of the parts of a text.
+
+    `again` is the zone once more, which must be there a first time.
+    """
     seconds, digits = int(parts["second"] or 0), (parts["fraction"] or "").ljust(9, "0")
     hours, minutes, again = int(parts.get("hours") or 0), int(parts.get("minutes") or 0), parts.get("again")
     zoned = bool(parts.get("utc") or parts.get("sign"))
@@ -307,7 +346,10 @@ def _dated(parts: Mapping[str, Any]) -> Moment:
 
 
 def _hour(parts: Mapping[str, str | None]) -> int:
-    """The hour of a day; of a clock of twelve hours it is one of 1 to 12, else ValueError is raised."""
+    """Return the hour of a day.
+
+    Of a clock of twelve hours it is one of 1 to 12, else ValueError is raised.
+    """
     hour, half = int(parts["hour"] or 0), parts.get("half")
     if half and not 1 <= hour <= 12:
         raise ValueError("no hour of a clock of twelve")
@@ -320,7 +362,10 @@ def _without_zone(parts: Mapping[str, str | None]) -> str:
 
 
 def _in_zone(text: str, zone: str) -> Moment:
-    """The moment of a local time in an IANA zone; the hour that occurs twice in autumn is the earlier one."""
+    """Return the moment of a local time in a zone.
+
+    An IANA zone; the hour that occurs twice in autumn is the earlier one.
+    """
     local = _calendar_moment(text)
     if local.zoned:
         return local._replace(exact=False)
