@@ -5,9 +5,11 @@ from base64 import b64decode
 from contextlib import closing
 from io import BytesIO
 
+import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 from tests.notebooks.notebook_outputs import printed, shown
+from tests.support import chromium
 
 from dualsink.kafka import producer, topic
 from dualsink.kafka.brokers import Brokers
@@ -15,9 +17,11 @@ from dualsink.kafka.source import Source
 from dualsink.kafka.topic import Topic
 from dualsink.notebook import results
 from dualsink.notebook.plots import LivePicture
+from dualsink.notebook.results import Stage
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
 from dualsink.settings import Settings
+from dualsink_workbench.runner import pages
 
 STAGES = ["01_setup", "02_produce", "03_stream", "04_query", "05_validate"]
 MALFORMED = 10
@@ -92,7 +96,7 @@ def test_produce_sends_what_was_asked_for(executed):
 def test_each_record_that_is_sent_by_hand_gets_a_partition_and_an_offset(executed):
     (html,) = shown(executed["02_produce"][0], "02-by-hand", "text/html")
     assert result(executed, "02_produce")["by_hand"] == 5
-    assert all(column in html for column in ("partition", "offset")) and html.count("<tr>") == 5
+    assert all(column in html for column in ("partition", "offset")) and html.count("<tr>") == 6
 
 
 def test_one_record_is_followed_before_the_stream(executed):
@@ -183,6 +187,31 @@ def test_both_stores_count_the_same(executed):
 
 def test_nothing_is_removed_unless_asked_for(executed):
     assert printed(executed["05_validate"][0], "05-cleanup") == "nothing removed: enable_cleanup is off\n"
+
+
+@pytest.fixture(scope="module")
+def run_pages(executed, suite) -> list:
+    """The run as pages: its index, and each stage."""
+    folder = suite.run_path
+    for stage, (notebook, recorded) in executed.items():
+        nbformat.write(notebook, folder / f"{stage}.ipynb")
+        pages.write(folder / f"{stage}.ipynb", recorded["fact"])
+    stages = [Stage(stage, "ok", 1.0, recorded["fact"]) for stage, (_, recorded) in executed.items()]
+    results.write_report(suite, stages, results.now(), "ok", {})
+    return [pages.write_index(results.read_report(suite), folder), *folder.glob("0*.html")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_nothing_in_the_pages_of_a_run_and_they_fit(run_pages, width, scheme):
+    found = {}
+    with chromium.opened() as browser:
+        chromium.look(browser, width, 900, scheme)
+        for page in run_pages:
+            browser.get(page.as_uri())
+            found[page.name] = chromium.findings(browser)
+            assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), page.name
+    assert {name: lines for name, lines in found.items() if lines} == {} and len(found) == 1 + len(STAGES)
 
 
 # -- once more, as in JupyterLab, polling ----------------------------------------------------------------

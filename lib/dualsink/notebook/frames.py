@@ -15,10 +15,8 @@ LONGEST = 100
 
 _EMPTY = "meaning of no rows"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_STYLES = [
-    {"selector": "th, td", "props": "text-align: left; vertical-align: top; padding: 3px 12px"},
-    {"selector": "td", "props": "overflow-wrap: anywhere"},
-]
+_ONE_LINE = 32
+"""Characters of the texts that are never broken, such as a level or a host."""
 
 
 def readable() -> None:
@@ -52,10 +50,25 @@ def as_html(frame: pd.DataFrame, longest: int = LONGEST) -> str:
 
     # Labels may repeat, which a Styler refuses.
     styled = frame.set_axis(range(len(frame)), axis="index") if not frame.index.is_unique else frame
-    numbers = [name for name in styled.columns if pd.api.types.is_numeric_dtype(styled[name])]
     table = styled.style.format(cell).format_index(cell).format_index(cell, axis="columns")
-    table = table.set_table_styles(_STYLES).set_properties(subset=numbers, **{"text-align": "right"})
+    table = table.set_table_styles(styles(styled))
     return (table.hide(axis="index") if isinstance(styled.index, pd.RangeIndex) else table).to_html()
+
+
+def styles(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the styles of a frame's table.
+
+    Numbers and their heading are to the right, all else to the left; only columns of long texts are broken.
+    """
+    cells = {"selector": "th, td", "props": "text-align: left; vertical-align: top; padding: 3px 12px"}
+    return [cells, *({"selector": f".col{i}", "props": _props(column)} for i, (_, column) in enumerate(frame.items()))]
+
+
+def _props(column: pd.Series) -> str:
+    if pd.api.types.is_numeric_dtype(column):
+        return "text-align: right"
+    longest = column.map(lambda value: len(str(value))).max()
+    return "white-space: nowrap" if longest <= _ONE_LINE else "overflow-wrap: anywhere; min-width: 9em"
 
 
 def _cell(value: Any, longest: int) -> str:

@@ -68,7 +68,7 @@ def verdicts(ledger: Ledger) -> pd.DataFrame:
         (f.verdict, f.store, f.count, VERDICTS[f.verdict].meaning, f.remedy or f.note or "nothing: it is normal")
         for f in in_order(ledger.findings)
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return frames.if_empty(pd.DataFrame(rows, columns=columns), "good: nothing was found")
 
 
 def differences(ledger: Ledger) -> pd.DataFrame:
@@ -94,12 +94,8 @@ def coloured(rows: list[dict[str, Any]], caption: str, precision: int | None = N
     frame = pd.DataFrame(rows)
     table = frame.style.hide(axis="index").format(precision=precision, thousands=",", escape="html")
     table = table.set_caption(html.escape(caption))
-    table = table.set_table_styles(
-        [
-            {"selector": "caption", "props": "text-align: left; font-weight: bold; padding: 4px 0"},
-            {"selector": "th, td", "props": "text-align: right; padding: 3px 12px"},
-        ]
-    )
+    caption_style = {"selector": "caption", "props": "text-align: left; font-weight: bold; padding: 4px 0"}
+    table = table.set_table_styles([caption_style, *frames.styles(frame)])
     if frame.empty:
         return table
     return table.apply(lambda row: [_HOLDS if row["verdict"].endswith("holds") else _DIFFERS] * len(row), axis=1)

@@ -1,5 +1,7 @@
 """Tables as a person sees them in a notebook."""
 
+import re
+
 import pandas as pd
 
 from dualsink.notebook import frames
@@ -36,7 +38,15 @@ def test_a_time_stays_on_one_line_and_a_missing_value_is_empty():
 
 def test_numbers_stand_to_the_right_and_texts_to_the_left():
     shown = frames.as_html(pd.DataFrame({"service": ["cart"], "events": [7]}))
-    assert "text-align: right" in shown and "text-align: left" in shown
+    # A class beats the tag names of the rule before it; the rule of a cell's own id would not beat both.
+    assert re.search(r"#T_\w+ +td \{\s*text-align: left", shown)
+    assert re.search(r"#T_\w+ \.col1 \{\s*text-align: right", shown) and shown.count("text-align: right") == 1
+
+
+def test_a_short_text_is_never_broken_and_a_long_one_may_be():
+    shown = frames.as_html(pd.DataFrame({"level": ["ERROR"], "message": ["x" * 60]}))
+    assert re.search(r"\.col0 \{\s*white-space: nowrap", shown)
+    assert re.search(r"\.col1 \{\s*overflow-wrap: anywhere", shown)
 
 
 def test_a_number_of_the_row_is_left_out_and_a_label_is_kept():
