@@ -3,8 +3,10 @@
 import re
 from datetime import UTC, datetime
 
+import nbformat
 import pytest
 from tests.notebooks.notebook_outputs import printed, shown
+from tests.support import chromium
 
 from dualsink.kafka import producer
 from dualsink.kafka.source import Source
@@ -12,6 +14,7 @@ from dualsink.kafka.topic import Topic
 from dualsink.operations import setup
 from dualsink.settings import Settings
 from dualsink.stream import query
+from dualsink_workbench.runner import pages
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,14 @@ def test_the_answer_is_recorded_as_data(executed):
     assert (result["events"], result["origin"]["rows"]) == (20, 20)
     assert result["origin"]["metadata_location"].endswith(".metadata.json")
     assert sum(int(day["digest"]) for day in result["days"]) == int(result["digest"])
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_nothing_in_its_page(executed, own_settings, width):
+    file = own_settings.run_path / "08_audit.ipynb"
+    nbformat.write(executed[0], file)
+    page = pages.write(file, executed[1]["fact"])
+    with chromium.opened() as browser:
+        chromium.look(browser, width, 900, "light")
+        browser.get(page.as_uri())
+        assert chromium.findings(browser) == []

@@ -38,7 +38,7 @@ IVY_SETTINGS = """\
 """
 # Megabytes on disk while fetching: Ivy's own copy and ours.
 NEEDED_MB = {"spark": 260, "kafka": 100, "opensearch": 160, "nessie": 490, "trino": 1700}
-NEEDED_MB |= {"opensearch-security": 150, "connect": 50, "connect-iceberg": 320}
+NEEDED_MB |= {"opensearch-security": 150, "connect": 50, "connect-iceberg": 320, "axe": 1}
 ARCHIVES = (".gz", ".zip")
 
 

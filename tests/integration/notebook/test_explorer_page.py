@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import os
-import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -19,14 +18,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
+from tests.support import chromium
 
 from dualsink.kafka import producer
 from dualsink.kafka.producer import Record
@@ -40,7 +38,6 @@ from dualsink_workbench import explorer_page
 from dualsink_workbench.servers.process import free_ports
 
 ROWS = ".ds-results .ds-item"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\"> \x1b[31mred \u202eexe.gnp"
 
 
@@ -64,6 +61,48 @@ EVENTS = [
     (1, "ERROR", "cart", None, "upstream gone"),
 ]
 KEY = "a-key-of-this-test"
+
+
+def _show(page: "Page", state: str, title: str, *presses: str) -> None:
+    page.open(state)
+    page.title_is(title)
+    for name in presses:
+        page.press(name)
+
+
+def _show_open_event(page: "Page") -> None:
+    _show(page, "?q=unavailable&range=all", "1 event")
+    page.open_event()
+    page.press("Column attributes.http.method")
+    page.until(lambda: len(page.all(".ds-column")) == 1 and page.all(".ds-stack"), "no column")
+
+
+def _show_surroundings(page: "Page") -> None:
+    _show(page, "?q=gone", "1 event")
+    page.open_event()
+    page.press("What surrounds it in cart on cart-1")
+    page.title_is("Around cart on cart-1")
+
+
+def _show_query(page: "Page") -> None:
+    _show(page, "?q=upstream", "2 events")
+    page.one(".ds-export summary").click()
+    page.press("Query as DSL")
+    page.until(lambda: page.all(".ds-question pre") != [], "no query")
+    page.one(".ds-export summary").click()
+
+
+AXE: dict[str, "Callable[[Page], None]"] = {
+    "results": lambda page: _show(page, "?range=all&tier=both", "6 events"),
+    "open event": _show_open_event,
+    "trace": lambda page: _show(page, "?q=unavailable", "1 event", "Show trace t1"),
+    "around": _show_surroundings,
+    "query and menu": _show_query,
+    "own times": lambda page: _show(page, "?range=custom", "5 events"),
+    "nothing": lambda page: _show(page, "?q=nine+days", "0 events"),
+    "error": lambda page: _show(page, "?q=level:(ERROR", "No answer"),
+}
+"""What the page can show."""
 
 
 @pytest.fixture(scope="module")
@@ -102,21 +141,10 @@ def address(stores: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(address: str) -> Iterator[WebDriver]:
-    """Chromium without a window, with the page open."""
-    program, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.fail(
-            "No Chromium with its driver on PATH: install them, on Debian: apt install chromium chromium-driver"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,900"):
-        options.add_argument(argument)
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    _open(opened, f"{address}#key={KEY}")
-    yield opened
-    opened.quit()
+    """Chromium with the page open."""
+    with chromium.opened() as opened:
+        _open(opened, f"{address}#key={KEY}")
+        yield opened
 
 
 def _open(browser: WebDriver, address: str) -> None:
@@ -203,10 +231,7 @@ class Page:
         return self._browser.execute_script(script, *values)
 
     def size(self, width: int, height: int, scheme: str) -> None:
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        self._browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        chromium.look(self._browser, width, height, scheme)
 
     def shoot(self, name: str) -> None:
         self._browser.save_screenshot(str(self._shots / f"{name}.png"))
@@ -527,6 +552,17 @@ def test_labels_of_the_axis_never_overlap(page, state, width):
     boxes = sorted(page.run(f"return {labels}.map(box => [box.left, box.right])"))
     assert all(end + 4 < start for (_, end), (start, _) in zip(boxes, boxes[1:], strict=False))
     assert boxes[-1][1] <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 480])
+def test_axe_finds_nothing(page, browser, width, scheme):
+    page.size(width, 900, scheme)
+    found = {}
+    for state, show in AXE.items():
+        show(page)
+        found[state] = chromium.findings(browser)
+    assert {state: lines for state, lines in found.items() if lines} == {}
 
 
 def test_every_control_has_a_name_and_the_keyboard_reaches_an_event(page, browser):
