@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.turns import of_today
 
 from dualsink.settings import project_root
 
@@ -50,6 +51,17 @@ def test_its_table_has_a_row_for_each_contender_and_one_for_what_could_not_run(m
     names = [row.split(" | ")[0].removeprefix("| ") for row in rows]
     assert names[:3] == ["raw _bulk", "dualsink", "usual tutorial code"]
     assert names[3:] == ["Kafka Connect, Iceberg sink alone", "Kafka Connect, both sinks (recorded elsewhere)"]
+
+
+@pytest.mark.skipif(not of_today(["--secure"]), reason="its turn in CI is on another day")
+def test_with_secure_every_contender_takes_all_events_on_plain_servers_and_on_secured_ones(tmp_path):
+    file = tmp_path / "bench.json"
+    said = bench("run", "--secure", "--events=2000", "--batch=300", "--rounds=1", f"--output={file}")
+    found = [(each["name"], each["events"]) for each in json.loads(file.read_text())["results"]]
+    assert found == [(name, 2_000) for name in ("raw _bulk, TLS", "raw _bulk", "dualsink", "dualsink, TLS")]
+    rows = [row for row in said.splitlines() if row.startswith("| dualsink: ")]
+    assert rows[0].startswith("| dualsink: events/s, warm | ") and rows[0].endswith("% |")
+    assert {"opensearch", "spark", "kafka"} <= {row.split(" | ")[0].rpartition(", ")[2] for row in rows}
 
 
 def test_its_picture_is_drawn(measured, tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -17,11 +19,18 @@ import requests
 import trustme
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, SSLError
+from cryptography.hazmat.primitives import serialization
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from rich.console import Console
+from tests.support import secured
+from tests.support.secured import PASSWORD, Issuer
+from tests.support.turns import of_today
+from trino.dbapi import Connection
+from trino.exceptions import HttpError, TrinoQueryError
 
+from dualsink import polling
 from dualsink.errors import DeploymentError, PlatformError, ServiceUnavailable
 from dualsink.iceberg import storage
 from dualsink.iceberg.servers import Storage
@@ -29,19 +38,25 @@ from dualsink.kafka import producer, security, topic
 from dualsink.kafka.brokers import Brokers
 from dualsink.kafka.source import Source
 from dualsink.kafka.topic import Topic
+from dualsink.notebook import trino
 from dualsink.opensearch import index as search
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
-from dualsink.settings import Settings, params_files
+from dualsink.settings import Settings, params_files, project_root
+from dualsink.spark import java
 from dualsink.stream import health
+from dualsink_workbench.chaos import report
+from dualsink_workbench.chaos.registry import SCENARIOS
 from dualsink_workbench.runner import runner
-from dualsink_workbench.servers import credentials, status
+from dualsink_workbench.servers import credentials, issuer, status
 from dualsink_workbench.servers.stack import LocalServers, free_settings
+from dualsink_workbench.servers.trino import Trino
 
 # Variables of their own: another stack may be in use by the same test session.
 VARIABLES = {name: f"SECURED_TEST_{name.upper()}" for name in Settings.model_fields if name.endswith("_env")}
 SEPARATE = {"request_timeout_ms": 5000, "bootstrap_timeout_ms": 10_000}
 OTHER = "another_topic"
+S3_FILES = ("identities.json", "security.toml", "encryption.key")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +71,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServers]:
 @pytest.fixture
 def stack(shared: LocalServers) -> LocalServers:
     """All four servers, healthy, and the topic with another one beside it."""
+    return complete(shared)
+
+
+def complete(shared: LocalServers) -> LocalServers:
     shared.up()
     with closing(topic.admin(Brokers.of(shared.settings))) as client:
         if missing := {shared.settings.kafka_topic, OTHER} - set(client.list_topics()):
@@ -98,13 +117,14 @@ def secrets_of(settings: Settings) -> set[str]:
     named = {value for name, value in known.items() if not name.endswith(("_user_env", "identities"))}
     users = {secret for each in known["identities"].values() for secret in each.values()}
     keys = [file.read_text().splitlines()[1] for file in settings.tls_path.glob("*.key")]
+    keys.append((settings.data_path / "s3" / "encryption.key").read_text())
     return (named | users | set(keys)) - {"keeper"}
 
 
 def files_of_secrets(settings: Settings) -> list[Path]:
     """The files that are there to hold secrets."""
     place = settings.data_path
-    files = [settings.credentials_file, *(place / "s3" / name for name in ("identities.json", "security.toml"))]
+    files = [settings.credentials_file, *(place / "s3" / name for name in S3_FILES)]
     return [
         *files,
         *(file for kind in ("tls/*.key", "tls/*-both.pem", "opensearch/*/*.key") for file in place.glob(kind)),
@@ -190,19 +210,24 @@ def test_readers_find_every_server_in_health_and_refresh_what_the_ledger_counts(
 # -- a run -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def left(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """All that a run leaves and shows: files, objects, Spark's event log, what it prints, arguments of processes."""
-    log = f"spark.eventLog.enabled true\nspark.eventLog.compress false\nspark.eventLog.dir {tmp_path}\n"
-    (tmp_path / "spark-defaults.conf").write_text(log)
-    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
-    settings = settings.model_copy(update={"runs_dir": str(tmp_path / "runs"), "num_log_events": 50})
+@pytest.fixture(scope="module")
+def left(shared: LocalServers, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """All that a run leaves and shows: files, objects, Spark's event log, what it prints, arguments of processes.
+
+    What it stores in S3 is encrypted there.
+    """
+    place = tmp_path_factory.mktemp("run")
+    log = f"spark.eventLog.enabled true\nspark.eventLog.compress false\nspark.eventLog.dir {place}\n"
+    (place / "spark-defaults.conf").write_text(log)
+    changes = {"runs_dir": str(place / "runs"), "num_log_events": 50, "s3_sse": "AES256"}
+    settings = complete(shared).settings.model_copy(update=changes)
     producer.produce(Source.of(settings).records(), Topic.of(settings))
     shown = Console(file=StringIO(), width=200)
-    with arguments() as seen:
+    with pytest.MonkeyPatch.context() as patch, arguments() as seen:
+        patch.setenv("SPARK_CONF_DIR", str(place))
         assert runner.run(settings, ["01", "03"], shown) == 0, shown.file.getvalue()
     meant = set(files_of_secrets(settings))
-    files = [file for place in (settings.data_path, tmp_path) for file in place.rglob("*") if file.is_file()]
+    files = [file for folder in (settings.data_path, place) for file in folder.rglob("*") if file.is_file()]
     kept = (content(file) for file in files if file not in meant)
     return [shown.file.getvalue().encode(), *seen, *kept, *stored(settings)]
 
@@ -257,6 +282,77 @@ def test_a_run_leaves_no_secret_anywhere(settings, left):
         assert any(looked_at in each for each in left), looked_at
     wanted = {form for secret in secrets_of(settings) for form in forms(secret)}
     assert [form for form in wanted if any(form in each for each in left)] == []
+
+
+def test_what_a_run_stores_is_encrypted_by_the_storage(settings, left):
+    client = objects(settings)
+    heads = [client.head_object(Bucket=settings.s3_bucket, Key=key) for key in keys_below(settings, "warehouse/demo")]
+    assert len(heads) > 5
+    assert {head.get("ServerSideEncryption") for head in heads} == {"AES256"}
+
+
+def keys_below(settings: Settings, folder: str) -> list[str]:
+    found = objects(settings).list_objects_v2(Bucket=settings.s3_bucket, Prefix=f"{folder}/")
+    return [each["Key"] for each in found["Contents"]]
+
+
+# -- commands ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tokens(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    """An issuer whose tokens Nessie takes; our variables have a client of his."""
+    key = serialization.load_pem_private_key((settings.tls_path / "tokens.key").read_bytes(), None)
+    monkeypatch.setenv(settings.nessie_client_id_env, "stream")
+    monkeypatch.setenv(settings.nessie_client_secret_env, PASSWORD)
+    place = settings.tls_path / "nessie.pem"
+    with secured.issuer(Issuer(issuer.NAME, "nessie", signing=key), place, place.with_suffix(".key")) as listening:
+        yield listening
+
+
+def test_each_identity_does_what_its_rights_allow_and_is_told_which_one_is_missing(settings, left, tokens, tmp_path):
+    params = tmp_path / "params.json"
+    params.write_text(json.dumps(settings.parameters() | {"nessie_oauth_url": tokens.token_url}))
+    errands = [sys.executable, "-P", str(project_root(Path(__file__)) / "tests" / "support" / "errands.py")]
+    done = subprocess.run([*errands, params], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    missing = "A right is missing: NessieForbiddenException"
+    reader, stream = found["reader"], found["stream"]
+    assert {command: missing in reader[command] for command in ("validate", "rescue", "acknowledge")} == {
+        "validate": True,
+        "rescue": True,
+        "acknowledge": True,
+    }
+    assert "'COMMIT_CHANGE_AGAINST_REFERENCE' is not allowed for role 'reader'" in reader["validate"]
+    assert stream["rescue"].startswith("1 document ")
+    assert stream["acknowledge"].startswith("1 lost record acknowledged by ")
+    assert stream["validate"].startswith("the ledger holds: ")
+    for who in (reader, stream):
+        assert who["watch"] == "watched" and '"type":"index-pattern"' in who["dashboards"]
+    assert int(found["oauth"]["count"]) > 0 and tokens.given == 2  # PyIceberg's and Spark's
+
+
+CHAOS = (
+    "kill-before-archive-commit",
+    "opensearch-down",
+    "opensearch-busy",
+    "kafka-killed",
+    "nessie-killed",
+    "wrong-credentials",
+)
+
+
+@pytest.mark.timeout(3600)
+def test_what_breaks_on_secured_servers_is_whole_again(settings, tmp_path):
+    params, told = tmp_path / "params.json", tmp_path / "chaos.json"
+    params.write_text(json.dumps(settings.parameters()))
+    command = [sys.executable, "-P", "-m", "dualsink", "chaos", f"--params={params}", f"--output={told}"]
+    done = subprocess.run([*command, "--only", ",".join(of_today(CHAOS))], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert [outcome.scenario for outcome in report.read(told) if outcome.ok] == [
+        name for name in SCENARIOS if name in of_today(CHAOS)
+    ]
 
 
 # -- Kafka -------------------------------------------------------------------------------------------
@@ -359,6 +455,37 @@ def test_opensearch_with_a_certificate_of_a_foreign_authority_is_not_spoken_to(s
 def test_opensearch_refuses_plain_text(settings):
     with pytest.raises(opensearchpy.exceptions.ConnectionError):
         asked(settings, opensearch_tls=False)
+
+
+def bearing(settings: Settings, monkeypatch: pytest.MonkeyPatch, server: str) -> Cluster:
+    """OpenSearch with the stream's token for a server, and no password."""
+    monkeypatch.setenv(settings.opensearch_token_env, issuer.tokens(settings.tls_path, server, ["stream"])["stream"])
+    return Cluster.of(settings.model_copy(update={"servers": "external"}))
+
+
+def test_opensearch_knows_the_stream_by_its_token_too(settings, monkeypatch):
+    cluster = bearing(settings, monkeypatch, "opensearch")
+    with closing(search.connect(cluster)) as client:
+        assert client.transport.perform_request("GET", "/_plugins/_security/authinfo")["user_name"] == "stream"
+        search.ensure_template(client, HotTier.of(settings))
+        client.index(index=f"{settings.opensearch_index}-2026.01.04", id="1", body={"message": "m"})
+        with pytest.raises(opensearchpy.exceptions.AuthorizationException, match="no permissions"):
+            client.delete(index=f"{settings.opensearch_index}-2026.01.04", id="1")
+
+
+def test_opensearch_refuses_a_token_for_another_server(settings, monkeypatch):
+    cluster = bearing(settings, monkeypatch, "nessie")
+    with closing(search.connect(cluster)) as client, pytest.raises(opensearchpy.exceptions.AuthenticationException):
+        client.info()
+
+
+def test_opensearch_knows_its_administrator_by_a_certificate(settings):
+    certificate = settings.tls_path / "opensearch-admin.pem"
+    files = {"opensearch_cert_file": str(certificate), "opensearch_key_file": str(certificate.with_suffix(".key"))}
+    cluster = Cluster.of(settings.model_copy(update={"servers": "external", **files}))
+    with closing(search.connect(cluster)) as client:
+        who = client.transport.perform_request("GET", "/_plugins/_security/authinfo")["user_name"]
+    assert who.startswith("CN=opensearch-admin")
 
 
 def test_the_stream_creates_documents_and_deletes_none(settings):
@@ -489,6 +616,50 @@ def test_no_other_door_of_seaweedfs_gives_what_it_holds(settings):
         with socket.create_connection(("127.0.0.1", ports[name]), 5) as plain:
             plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             assert b"\x00\x00" not in plain.recv(9)[:2]  # a server in plain text answers with its settings
+
+
+# -- Trino -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def queried(shared: LocalServers, left: list[bytes]) -> Iterator[Settings]:
+    """Trino beside the others, and an archive; it is stopped again, since no other test needs it."""
+    try:
+        java.find(Trino.need)
+    except PlatformError as missing:
+        pytest.skip(str(missing))
+    complete(shared).up(extra=["trino"])
+    yield shared.settings
+    shared.stop("trino")
+
+
+def test_trino_answers_over_tls_whoever_bears_a_token_and_nobody_else(queried, foreign, monkeypatch):
+    text = f"SELECT count(*) AS events FROM {queried.iceberg_table}"
+    with closing(trino.connect(queried)) as analyst:
+        # It answers some seconds before it knows that its own node has the catalogue.
+        assert polling.until(lambda: counted(analyst, text) > 0, 60)
+    for wrong in ("no-token", issuer.tokens(queried.tls_path, "nessie", ["reader"])["reader"]):
+        monkeypatch.setenv(queried.trino_token_env, wrong)
+        with closing(trino.connect(queried)) as stranger, pytest.raises(HttpError, match="401"):
+            trino.ask(stranger, text)
+    nobody = queried.model_copy(update={"servers": "external"})
+    monkeypatch.delenv(queried.trino_token_env)
+    with closing(trino.connect(nobody)) as stranger, pytest.raises(HttpError, match="401"):
+        trino.ask(stranger, text)
+    assert trino.version(queried.model_copy(update={"trino_ca_file": foreign})) is None
+    assert trino.version(queried.model_copy(update={"trino_uri": queried.trino_uri.replace("https", "http")})) is None
+
+
+def counted(analyst: Connection, text: str) -> int:
+    with suppress(TrinoQueryError):
+        return trino.ask(analyst, text)["events"][0]
+    return 0
+
+
+def test_trinos_inner_port_takes_no_query(queried):
+    port = json.loads((queried.data_path / "servers.json").read_text())["trino"]["ports"]["internal"]
+    answer = requests.post(f"http://127.0.0.1:{port}/v1/statement", "SELECT 1", headers={"X-Trino-User": "x"})
+    assert answer.status_code in (401, 403)
 
 
 def test_the_local_file_of_secrets_serves_every_leg(settings: Settings):
