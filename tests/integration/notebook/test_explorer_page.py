@@ -26,6 +26,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 from tests.support import chromium
 
+from dualsink import words
 from dualsink.kafka import producer
 from dualsink.kafka.producer import Record
 from dualsink.kafka.topic import Topic
@@ -256,6 +257,18 @@ def page(browser: WebDriver, address: str, shots: Path) -> Page:
 
 
 # -- searching -------------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_takes_long_is_read_to_its_end_when_asked_to(page, monkeypatch):
+    monkeypatch.setattr("dualsink.notebook.explorer.archive_search.AT_LEAST", 1)
+    monkeypatch.setattr("dualsink.notebook.explorer.state.PATIENCE", 0.0)
+    days = [(datetime.now(UTC) - timedelta(hours=hours)).date() for hours, *_ in EVENTS]
+    page.open("?range=all&tier=archive")
+    page.title_is(f"At least {words.count(days.count(max(days)), 'event')}")
+    assert f"was read back to {max(days)} 00:00:00.000: what is older is not counted" in page.one(".ds-trouble").text
+    page.press("Read all of the archive")
+    page.title_is(f"{len(EVENTS)} events")
+    assert page.all(".ds-trouble") == []
 
 
 def test_words_that_are_typed_are_searched_and_highlighted(page):
