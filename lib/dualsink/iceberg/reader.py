@@ -68,6 +68,11 @@ class Slice:
         return And(GreaterThanOrEqual("timestamp", _text(self.first)), LessThan("timestamp", _text(self.end)))
 
 
+def within(slices: Iterable[Slice], part: Slice) -> list[Slice]:
+    """Return what slices have in common with a part."""
+    return [piece for each in slices if (piece := each.within(part))]
+
+
 def rows(table: StaticTable, slices: Sequence[Slice], columns: Iterable[str]) -> RecordBatchReader:
     """Read columns of some slices, batch by batch.
 

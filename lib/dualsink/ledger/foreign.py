@@ -23,6 +23,8 @@ from dualsink.ledger.accounts import Place
 from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
 
+PLACED = "coalesce(0 <= position AND position < positions, false)"
+"""Condition: a row has a position that a record can have."""
 NO_RECORD = "Kafka has no record at its offset"
 NEVER_GIVEN = "Kafka has never given its offset"
 NO_POSITION = "its record has no such position"
@@ -45,9 +47,8 @@ class Judge:
         As far as the row's own place says it. Rows between Kafka's first offset and the position are to be compared
         with Kafka's records first: see `unrecorded`.
         """
-        placed = F.expr("0 <= position AND position < positions")
         return (
-            F.when(~F.coalesce(placed, F.lit(False)), NO_POSITION)
+            F.when(~F.expr(PLACED), NO_POSITION)
             .when(self.position.never_in_kafka(), NEVER_GIVEN)
             .when(self.position.beyond_kafka() & self.told_as_none(), NO_RECORD)
         )

@@ -17,7 +17,7 @@ from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import shapes
 from dualsink.kafka.topic import Incarnation
 from dualsink.ledger import digest, kafka_side
-from dualsink.ledger.foreign import NO_POSITION, Judge
+from dualsink.ledger.foreign import NO_POSITION, PLACED, Judge
 from dualsink.operations import legal_holds, table_repair
 from dualsink.operations.table_repair import KEY, Fault, Rows, Table
 from dualsink.settings import Settings
@@ -68,7 +68,7 @@ def _faults(waiting: DataFrame, judge: Judge, records: DataFrame) -> DataFrame:
             "digest": digest.of_bytes(),
             "day": F.to_date("quarantined_at"),
             "held": F.lit(False),
-            "placed": F.expr(_PLACED),
+            "placed": F.expr(PLACED),
         }
     )
     foreign = judge.of(rows, records).where(F.col("trouble") != NO_POSITION)
@@ -79,15 +79,12 @@ def _faults(waiting: DataFrame, judge: Judge, records: DataFrame) -> DataFrame:
     return found.select(*columns).unionByName(strange.select(*columns))
 
 
-_PLACED = "coalesce(0 <= position AND position < positions, false)"
-
-
 def _position() -> dict[str, Column]:
     """Return a row's place in its record.
 
     One that claims an impossible place waits whole.
     """
-    return {name: F.expr(f"IF({_PLACED}, {name}, {whole})") for name, whole in (("position", 0), ("positions", 1))}
+    return {name: F.expr(f"IF({PLACED}, {name}, {whole})") for name, whole in (("position", 0), ("positions", 1))}
 
 
 def _right(altered: DataFrame, records: DataFrame, troubles: DataFrame) -> DataFrame:

@@ -24,6 +24,7 @@ from dualsink.iceberg import data_files
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.tables import Shape
+from dualsink.ledger.book import NAMED_AT_MOST
 from dualsink.operations import audit_log
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
@@ -31,7 +32,6 @@ from dualsink.operations.legal_holds import Holds
 from dualsink.settings import Settings
 
 KEY = list(IDENTITY)
-_NAMED_AT_MOST = 20
 
 
 class Fault(StrEnum):
@@ -184,7 +184,7 @@ def _step(table: str, day: date, counts: Counter[Fault]) -> Step:
 
 def names(found: DataFrame) -> tuple[str, ...]:
     """Name rows that stay at fault, with their digests."""
-    left = found.where(F.col("fault").isin(Fault.HELD, Fault.AMBIGUOUS)).orderBy(*KEY, "digest").limit(_NAMED_AT_MOST)
+    left = found.where(F.col("fault").isin(Fault.HELD, Fault.AMBIGUOUS)).orderBy(*KEY, "digest").limit(NAMED_AT_MOST)
     return tuple(
         f"{row.topic}-{row.partition}-{row.offset} position {row.position}, digest {row.digest}: {row.fault}"
         for row in left.collect()

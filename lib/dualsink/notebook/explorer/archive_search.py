@@ -105,14 +105,14 @@ def _keep(
     if patience is None:
         _insert(database, table, slices, asked)
         return None
-    ahead = [(day, rows) for day, rows in reader.days(table) if any(each.within(day) for each in slices)]
+    ahead = [(day, rows) for day, rows in reader.days(table) if reader.within(slices, day)]
     began, read, end = time.monotonic(), 0, datetime.max.replace(tzinfo=UTC)
     while ahead:
         count = _fitting([rows for _, rows in ahead], read, time.monotonic() - began, patience)
         if not count:
             return end
         part = Slice(ahead[count - 1][0].first, end)
-        _insert(database, table, [piece for each in slices if (piece := each.within(part))], asked)
+        _insert(database, table, reader.within(slices, part), asked)
         read += sum(rows for _, rows in ahead[:count])
         end, ahead = part.first, ahead[count:]
     return None
@@ -181,8 +181,7 @@ def _page(
     ((first, last),) = _ask(database, f"SELECT min(timestamp), max(timestamp) FROM ({shown})", chosen.values)
     if first is None:
         return []
-    between = Slice(first, last + timedelta(microseconds=1))
-    pieces = [piece for each in slices if (piece := each.within(between))]
+    pieces = reader.within(slices, Slice(first, last + timedelta(microseconds=1)))
     database.register("whole", reader.rows(table, pieces, {*FIELDS, *asked.columns}))
     names, both = ", ".join(f'"{name}"' for name in FIELDS), _all(asked, chosen)
     page = f"SELECT {names} FROM whole WHERE {both.sql} {_sorted(wanted.oldest)} LIMIT {wanted.size:d}"
