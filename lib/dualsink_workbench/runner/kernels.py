@@ -1,93 +1,61 @@
-"""Notebook kernels that do their imports ahead of time.
+"""Notebook kernels, forked from a process that did their imports."""
 
-Imports take longer than the work of many a stage.
-"""
-
-import json
+import multiprocessing
 import os
-import subprocess
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-from dualsink.settings import Settings
-
-# Not matplotlib_inline: it looks for the kernel when it is imported, and shows no picture where there is none yet.
-_IMPORTS = ("ipykernel.kernelapp", "dualsink.cli.jobs", "dualsink.notebook.plots", "dualsink.notebook.summaries")
+_FORKS = sys.platform == "linux"  # libraries of macOS may not be used in a fork
+_CONTEXT = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
 
 
-class Kernels:
-    """Kernels for notebooks in order, as a context manager.
-
-    Each is made ready while the one before it works.
-    """
-
-    def __init__(self, settings: Settings, notebooks: Iterable[Path]):
-        self._settings = settings
-        self._notebooks = iter(notebooks)
-        self._waiting: WaitingKernel | None = None
-
-    def __enter__(self) -> "Kernels":
-        self._prepare()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._waiting:
-            self._waiting.dismiss()
-
-    def next(self) -> "WaitingKernel":
-        """Return the kernel of the next notebook."""
-        kernel = self._waiting
-        self._prepare()
-        return kernel
-
-    def _prepare(self) -> None:
-        notebook = next(self._notebooks, None)
-        self._waiting = notebook and WaitingKernel(notebook.parent, self._settings.run_path / f"{notebook.stem}.log")
+def prepare() -> None:
+    """Begin the imports of all kernels."""
+    _CONTEXT.set_forkserver_preload(["dualsink_workbench.runner.kernel_imports"])
+    if _FORKS:
+        forkserver.ensure_running()
 
 
-class WaitingKernel:
+class Kernel:
     """Process that waits to become a notebook's kernel.
 
-    It waits in the folder of the notebook and ends when this process does.
-
-    It, and all that it starts, write past the notebook into `log` instead of on the terminal.
+    It waits in the notebook's folder, and ends when this process does. It, and all that it starts, write past the
+    notebook into `log` instead of on the terminal. Looks like a `subprocess.Popen` to Jupyter.
     """
 
+    stdin = stdout = stderr = None
+
     def __init__(self, folder: Path, log: Path):
-        # By its parent's id a kernel knows that it is alone; ipykernel reads it when it is imported.
-        own = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "JPY_PARENT_PID": str(os.getpid())}
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "dualsink_workbench.runner.kernels"],
-                cwd=folder,
-                env={**os.environ, **own},
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        theirs, self._order = _CONTEXT.Pipe(duplex=False)
+        self._process = _CONTEXT.Process(target=_become_kernel, args=(theirs, folder, log))
+        self._process.start()
+        theirs.close()
+        self.pid = self._process.pid
 
     def manager(self, more: Mapping[str, str]) -> type[AsyncKernelManager]:
         """Return a kernel manager for papermill.
 
         This process becomes its kernel, with `more` in its environment.
         """
-        waiting = self
+        kernel = self
 
         class Provisioner(LocalProvisioner):
             async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
-                self.process = waiting.process
-                self.pid = self.pgid = self.process.pid
+                self.process = kernel
+                self.pid = self.pgid = kernel.pid
                 self.cwd = options.get("cwd")
-                waiting.begin(cmd, {**options["env"], **more})
+                kernel.begin(cmd[cmd.index("-f") :], {**options["env"], **more})
                 return self.connection_info
 
         class Manager(AsyncKernelManager):
@@ -97,32 +65,52 @@ class WaitingKernel:
 
         return Manager
 
-    def begin(self, command: list[str], environment: Mapping[str, str]) -> None:
-        """Become a kernel.
-
-        `command` is the one that Jupyter would have started.
-        """
-        order = {"command": command, "environment": dict(environment)}
+    def begin(self, arguments: list[str], environment: Mapping[str, str]) -> None:
+        """Become a kernel with the arguments that Jupyter gives it."""
         with suppress(BrokenPipeError):  # it was killed: Jupyter notices
-            self.process.stdin.write(json.dumps(order).encode())
-            self.process.stdin.close()
+            self._order.send((arguments, dict(environment)))
 
-    def dismiss(self) -> None:
-        """End a kernel that is not needed."""
-        self.process.kill()
-        self.process.wait()
+    def poll(self) -> int | None:
+        """Return the exit code, None while the process runs."""
+        return self._process.exitcode
+
+    def wait(self) -> int | None:
+        """Wait for the end; return the exit code."""
+        self._process.join()
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if the process runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process."""
+        self._process.kill()
 
 
-def _wait() -> None:
-    for name in _IMPORTS:
-        with suppress(Exception):  # the notebook's own import will tell
-            import_module(name)
-    if order := json.loads(sys.stdin.read() or "null"):
-        os.environ.update(order["environment"])
-        from ipykernel.kernelapp import launch_new_instance
+def _become_kernel(order: Connection, folder: Path, log: Path) -> None:
+    os.setsid()
+    os.chdir(folder)
+    with log.open("wb") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    Thread(target=_end_with_parent, daemon=True).start()
+    from dualsink_workbench.runner import kernel_imports  # noqa: F401 - done already in a fork
 
-        launch_new_instance(order["command"][order["command"].index("-f") :])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    arguments, environment = order.recv()
+    os.environ.update(environment)
+    from ipykernel.kernelapp import launch_new_instance
+
+    # Its parent's id tells a kernel that no person sits at it.
+    launch_new_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
-if __name__ == "__main__":
-    _wait()
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

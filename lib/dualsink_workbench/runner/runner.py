@@ -22,9 +22,9 @@ from dualsink.notebook.results import Stage
 from dualsink.operations import legal_holds
 from dualsink.settings import PATHS, Settings, anchored, project_root
 from dualsink.spark import java
-from dualsink_workbench.runner import console, pages, parameters
+from dualsink_workbench.runner import console, kernels, pages, parameters
 from dualsink_workbench.runner.descendants import Offspring
-from dualsink_workbench.runner.kernels import Kernels
+from dualsink_workbench.runner.kernels import Kernel
 from dualsink_workbench.runner.pages import Pages
 from dualsink_workbench.runner.shared_jvm import SharedJvm
 from dualsink_workbench.servers.server import notice
@@ -55,14 +55,14 @@ def run(
     legal_holds.read(settings.legal_holds)
     settings = with_run_id(absolute(settings), bool(stages))
     preflight(settings, out)
+    kernels.prepare()
     threading.Thread(target=import_module, args=("papermill",), daemon=True).start()  # takes seconds
     with (
         _run_folder(settings, out),
         _jvm(settings, notebooks) as jvm,
-        Kernels(settings, notebooks) as kernels,
         servers(settings, out, keep_servers, extra),
     ):
-        job = _Run(settings, notebooks, out, kernels, jvm)
+        job = _Run(settings, notebooks, out, jvm)
         status = job.to_its_end()
     job.say_where()
     _say_whats_next(settings, out, keep_servers, status)
@@ -234,10 +234,7 @@ def dead_servers(settings: Settings) -> list[str]:
 class _Run:
     """One run: its stages, its report, what it prints."""
 
-    def __init__(
-        self, settings: Settings, notebooks: list[Path], out: Console, kernels: Kernels, jvm: SharedJvm | None
-    ):
-        self._kernels = kernels
+    def __init__(self, settings: Settings, notebooks: list[Path], out: Console, jvm: SharedJvm | None):
         self._jvm = jvm
         self._pages = Pages()
         self._settings = settings
@@ -261,7 +258,6 @@ class _Run:
             with unhurried():
                 self._give_back_jvm(status)
                 self._report(status)
-        self._make_pages()
         if ledger := results.ledger(self._settings):
             console.show_ledger(ledger, self._out)
         return status
@@ -288,6 +284,8 @@ class _Run:
             stage.status = "running"
             self._report("running")
             self._one(stage, notebook)
+            if (executed := self._settings.run_path / notebook.name).is_file():
+                self._pages.add(executed, stage.fact)
             if stage.status != "ok":
                 self._explain(stage)
                 return False
@@ -314,8 +312,8 @@ class _Run:
         with console.live_line(self._out) as show:
             show(f"{stage.name}  starting")
             environment = self._jvm.environment() if self._jvm else {}
-            kernel = self._kernels.next()
-            offspring = Offspring(kernel.process.pid)
+            kernel = Kernel(notebook.parent, self._settings.run_path / f"{notebook.stem}.log")
+            offspring = Offspring(kernel.pid)
             job = _Papermill(self._settings, notebook, self._params, kernel.manager(environment))
             try:
                 job.start()
@@ -343,12 +341,6 @@ class _Run:
         if ledger is None:
             self._out.print(f"{results.LEDGER_STAGE} recorded no ledger.", style="red")
         return bool(ledger and ledger["holds"])
-
-    def _make_pages(self) -> None:
-        """Have the stages' pages made, while servers are stopped."""
-        for stage, notebook in zip(self._stages, self._notebooks, strict=True):
-            if (executed := self._settings.run_path / notebook.name).is_file():
-                self._pages.add(executed, stage.fact)
 
     def say_where(self) -> None:
         """Say where pages, report and notebooks are."""
