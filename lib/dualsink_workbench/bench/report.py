@@ -34,6 +34,7 @@ def _contenders(run: dict[str, Any]) -> list[tuple[str, ...]]:
         "events/s with start",
         "CPU µs an event",
         "of them OpenSearch",
+        "parsing and documents",
     )
     by_name = _by_name(run)
     recorded = [] if CONNECT_BOTH in by_name or "raw _bulk" not in by_name else [_recorded(run, by_name["raw _bulk"])]
@@ -48,7 +49,14 @@ def _contender(run: dict[str, Any], name: str, turns: list[dict[str, Any]]) -> t
         f"{median(turn['overall_rate'] for turn in turns):,.0f}",
         f"{median(sum(turn['cpu_per_event'].values()) for turn in turns):.1f}",
         f"{median(turn['cpu_per_event']['opensearch'] for turn in turns):.1f}",
+        _parsing(turns),
     )  # fmt: skip
+
+
+def _parsing(turns: list[dict[str, Any]]) -> str:
+    """Return the CPU of parsing and documents, if that is known."""
+    legs = [turn.get("legs_per_event") for turn in turns]
+    return f"{median(leg['parse'] + leg['documents'] for leg in legs):.1f}" if all(legs) else ""
 
 
 def _recorded(run: dict[str, Any], raw: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -59,7 +67,7 @@ def _recorded(run: dict[str, Any], raw: list[dict[str, Any]]) -> tuple[str, ...]
     known = run["recorded"]
     rate = known["to_raw"] * median(turn["rate"] for turn in raw)
     cost, hot = known["cpu_per_event"], known["opensearch_cpu_per_event"]
-    return known["contender"], f"{rate:,.0f}", f"{known['to_raw']:.0%}", "", f"{cost:.1f}", f"{hot:.1f}"
+    return known["contender"], f"{rate:,.0f}", f"{known['to_raw']:.0%}", "", f"{cost:.1f}", f"{hot:.1f}", ""
 
 
 def _tls(run: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -79,7 +79,17 @@ def test_connect_with_both_sinks_stands_in_the_table_by_its_recorded_ratio():
     raw = {"name": "raw _bulk", "rate": 65_000, "overall_rate": 60_000, "cpu_per_event": {"opensearch": 27.0}}
     run = {"measured": "contenders", "recorded": connect.RECORDED, "results": [raw]}
     last = report.table(run).splitlines()[-1]
-    assert last == "| Kafka Connect, both sinks (recorded elsewhere) | 37,560 | 58% |  | 76.0 | 31.0 |"
+    assert last == "| Kafka Connect, both sinks (recorded elsewhere) | 37,560 | 58% |  | 76.0 | 31.0 |  |"
+
+
+def test_what_dualsink_parses_with_stands_in_the_table():
+    legs = {"parse": 3.5, "documents": 1.6, "archive": 1.7, "send": 1.0}
+    turns = [
+        {"name": name, "rate": 1, "overall_rate": 1, "cpu_per_event": {"opensearch": 27.0}, "legs_per_event": each}
+        for name, each in {"raw _bulk": {}, "dualsink": legs}.items()
+    ]
+    rows = report.table({"measured": "contenders", "recorded": connect.RECORDED, "results": turns}).splitlines()
+    assert [row.split(" | ")[-1] for row in rows] == ["parsing and documents |", "--- |", " |", "5.1 |", " |"]
 
 
 def test_connect_with_both_sinks_needs_no_recorded_ratio_where_it_ran():
