@@ -275,7 +275,7 @@ def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "
     settings = settings.as_keeper()
     wanted = rehydration.Range.read(start, end, where)
     with session(settings) as spark:
-        done = rehydration.rehydrate(spark, settings, wanted)
+        done = rehydration.rehydrate(spark, Archive.of(settings), HotTier.of(settings), wanted)
     say(f"JSON: {results.record(settings, 'rehydrate', done.as_dict(), done.fact)}")
     return done
 

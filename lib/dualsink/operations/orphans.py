@@ -20,8 +20,7 @@ from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.tables import shapes
 from dualsink.ledger import documents
 from dualsink.opensearch import reindex
-from dualsink.opensearch.bulk import Limits
-from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log
 from dualsink.operations.audit_log import Entry
 from dualsink.settings import Settings
@@ -73,7 +72,7 @@ def move_documents(deed: Deed, found: DataFrame) -> int:
     """
     orphans = rows(found, F.concat_ws("/", *documents.PLACE), F.col("source"), F.col("trouble"))
     gone = keep(deed, orphans).select(*documents.PLACE, "if_seq_no", "if_primary_term")
-    return reindex.delete(gone, Cluster.of(deed.settings), Limits.of(deed.settings))
+    return reindex.delete(gone, HotTier.of(deed.settings))
 
 
 def rows(found: DataFrame, key: Column, value: Column, trouble: Column) -> DataFrame:

@@ -36,7 +36,6 @@ from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.whereabouts import DELETED, Indices, Kind
 from dualsink.opensearch import index, reader, reindex
-from dualsink.opensearch.bulk import Limits
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.opensearch.reader import Stats
@@ -266,7 +265,7 @@ def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[F
 
     No stream runs meanwhile, and `tables` were pinned since.
     """
-    days, lost = _indices(Cluster.of(settings), HotTier.of(settings))
+    days, lost = _indices(HotTier.of(settings))
     topic = Topic.of(settings)
     with topics.Incarnation(topic) as incarnation:
         asked: list[Position] = []
@@ -281,12 +280,12 @@ def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[F
             yield Found(apart, asked[-1], [_lost(stats) for stats in lost.values()])
 
 
-def _indices(cluster: Cluster, hot: HotTier) -> tuple[dict[str, date], dict[str, Stats]]:
+def _indices(hot: HotTier) -> tuple[dict[str, date], dict[str, Stats]]:
     """Return readable day indices, and lost ones, by name.
 
     Rehydrated ones too. The former with their days, and refreshed; of the latter shards are lost.
     """
-    with closing(index.connect(cluster)) as client:
+    with closing(index.connect(hot.cluster)) as client:
         stats = {name: each for prefix in hot.prefixes for name, each in index.day_stats(client, prefix).items()}
         days = {name: day for prefix in hot.prefixes for day, name in index.day_indices(client, prefix).items()}
         whole = {name: day for name, day in days.items() if name in stats and not stats[name].lost}
@@ -352,16 +351,16 @@ def _mend(
 ) -> Repaired:  # fmt: skip
     # In this order: a document whose coordinates were changed may have the id of one that is to be written.
     gone = [*DELETED, Kind.UNKNOWN] if with_unknown else DELETED
-    cluster, limits, hot = Cluster.of(settings), Limits.of(settings), HotTier.of(settings)
+    hot = HotTier.of(settings)
     orphaned = _move_disputed(settings, apart, who) if _count(planned, Kind.DISPUTED) else 0
-    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), cluster, limits)
+    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), hot)
     # `create`: what has the place of a document that is lacking is not known, and stays.
-    lacking = reindex.send(_rows(tables, apart, Kind.LACKING), cluster, limits, hot, "create", hot.alias)
+    lacking = reindex.send(_rows(tables, apart, Kind.LACKING), hot, "create", hot.alias)
     altered = Sent()
     for prefix in hot.prefixes if _count(planned, Kind.ALTERED) else ():
         there = apart.where(F.col("index").rlike(f"^{re.escape(prefix)}-{_DAY}$"))
-        altered.add(reindex.send(_rows(tables, there, Kind.ALTERED), cluster, limits, hot, "index", prefix))
-    _indices(cluster, hot)
+        altered.add(reindex.send(_rows(tables, there, Kind.ALTERED), hot, "index", prefix))
+    _indices(hot)
     written, refused = lacking.created + altered.created, len(lacking.refused) + len(altered.refused)
     counts = {kind: count for kind, count in planned.left.counts.items() if kind not in gone}
     left = replace(planned.left, counts=counts, taken=lacking.existing)

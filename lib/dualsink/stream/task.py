@@ -144,7 +144,7 @@ class Task:
         self._parser = target.reading.parser
         self._archive = DataFileWriter(archive, storage, name)
         self._quarantine = DataFileWriter(kept, storage, name)
-        self._sender = Sender(target.cluster, target.limits, self._refuse_documents)
+        self._sender = Sender(self._hot.cluster, self._hot.limits, self._refuse_documents)
         self._summary = Summary()
 
     def __enter__(self) -> "Task":

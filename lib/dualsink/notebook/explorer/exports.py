@@ -60,7 +60,7 @@ def questions(stores: Stores, wanted: Search) -> dict[str, str]:
     try:
         wanted = pasted.understood(wanted)
         body = json.dumps(hot_search.request(stores.hot, wanted), indent=2, ensure_ascii=False)
-        curl, sql = _curl(stores.cluster, stores.hot.alias, body), _sql(stores.nessie.key, wanted)
+        curl, sql = _curl(stores.hot.cluster, stores.hot.alias, body), _sql(stores.nessie.key, wanted)
         return {"dsl": body, "curl": curl, "sql": sql}
     except SettingsError as error:
         return dict.fromkeys(("dsl", "curl", "sql"), str(error))

@@ -13,7 +13,6 @@ from dualsink.iceberg.servers import Storage
 from dualsink.notebook.explorer import cancellation
 from dualsink.opensearch import index
 from dualsink.opensearch.abort import aborting
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
@@ -23,7 +22,6 @@ class Stores:
     """Stores of one environment: hot tier and archive."""
 
     environment: str
-    cluster: Cluster
     hot: HotTier
     nessie: Nessie
     storage: Storage
@@ -31,8 +29,7 @@ class Stores:
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
         """Return the stores of the settings."""
-        places = Cluster.of(settings), HotTier.of(settings), Nessie.of(settings), Storage.of(settings)
-        return cls(settings.environment, *places)
+        return cls(settings.environment, HotTier.of(settings), Nessie.of(settings), Storage.of(settings))
 
     @contextmanager
     def opensearch(self) -> Iterator[OpenSearch]:
@@ -41,7 +38,7 @@ class Stores:
         Its requests end when that is cancelled.
         """
         with (
-            closing(index.connect(self.cluster, timeout=30, serializer=index.ExactSerializer())) as client,
+            closing(index.connect(self.hot.cluster, timeout=30, serializer=index.ExactSerializer())) as client,
             cancellation.current().ending(aborting(client)),
         ):
             yield client
