@@ -342,7 +342,8 @@ def cost(settings: Settings, say: Say = quietly, picture: Path | None = None) ->
 
     health.require_servers(settings)
     readiness.require_setup(settings, [readiness.tables, readiness.template])
-    measured, given = costs.measure(settings), costs.Assumptions.of(settings)
+    measured = costs.measure(Archive.of(settings), HotTier.of(settings))
+    given = costs.Assumptions.of(settings)
     measured.check()
     target = picture or settings.run_path / "cost.png"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -359,7 +360,7 @@ def audit(settings: Settings, say: Say = quietly) -> Result:
     """
     auditing.moment_of(settings.audit_at, datetime.now(UTC))
     with session(settings, [readiness.tables]) as spark:
-        found = auditing.take(spark, settings)
+        found = auditing.take(spark, Archive.of(settings), settings.audit_at)
     say(f"JSON: {results.record(settings, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
     return found
 

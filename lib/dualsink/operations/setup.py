@@ -12,7 +12,6 @@ from dualsink.errors import PlatformError
 from dualsink.iceberg import encryption, lifecycle, object_lock, policy, reader, tables
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka.topic import Topic, ensure_topic
 from dualsink.opensearch import alias, index, ism
@@ -68,9 +67,9 @@ def _bucket_rules(settings: Settings) -> dict[str, str]:
         kind = settings.s3_sse
         done[f"encryption of bucket {bucket.name} ({kind})"] = encryption.ensure(bucket, kind, settings.s3_kms_key)
     if settings.tier_storage_class:
-        nessie = Nessie.of(settings)
-        place = reader.data_folder(reader.open_archive(nessie, Storage.of(settings)))
-        tier = lifecycle.Tier(nessie.key, place, settings.tier_storage_class, settings.tier_after_days)
+        archive = Archive.of(settings)
+        place = reader.data_folder(reader.open_archive(archive))
+        tier = lifecycle.Tier(Nessie.of(archive).key, place, settings.tier_storage_class, settings.tier_after_days)
         name = f"tier of the archive's files ({tier.storage_class} after {tier.days} days)"
         done[name] = lifecycle.ensure_tier(bucket, tier)
     return done

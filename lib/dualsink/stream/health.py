@@ -19,6 +19,7 @@ from opensearchpy.exceptions import (
 
 from dualsink import local_servers
 from dualsink.errors import DeploymentError, DualsinkError, PlatformError, ServiceUnavailable
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.security import storage_failure
 from dualsink.iceberg.servers import Storage
@@ -52,11 +53,12 @@ def check_servers(settings: Settings) -> list[Check]:
 
     Never raises for a server that does not answer.
     """
-    storage, checkpoint = Storage.of(settings), settings.checkpoint_url
+    archive, checkpoint = Archive.of(settings), settings.checkpoint_url
+    storage = archive.storage
     attempts = {
         "Kafka": partial(_kafka, Brokers.of(settings)),
         "OpenSearch": partial(_opensearch, Cluster.of(settings)),
-        "Nessie": partial(_nessie, Nessie.of(settings)),
+        "Nessie": partial(_nessie, Nessie.of(archive)),
         "S3": partial(_s3, storage, [storage.bucket, urlsplit(checkpoint).netloc or storage.bucket]),
     }
     with ThreadPoolExecutor(len(attempts)) as pool:

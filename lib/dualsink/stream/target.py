@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
-from dualsink.iceberg.servers import Storage
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
@@ -18,7 +17,6 @@ class Target:
 
     reading: Reading
     archive: Archive
-    storage: Storage
     hot: HotTier
 
     @classmethod
@@ -30,6 +28,5 @@ class Target:
         return cls(
             Reading.of(settings),
             Archive.of(settings),
-            Storage.of(settings),
             HotTier.of(settings),
         )

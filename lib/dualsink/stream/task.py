@@ -139,7 +139,7 @@ class Task:
     """
 
     def __init__(self, target: Target, archive: Layout, kept: Layout):
-        storage, name = file_system(target.storage), uuid.uuid4().hex
+        storage, name = file_system(target.archive.storage), uuid.uuid4().hex
         self._hot = target.hot
         self._parser = target.reading.parser
         self._archive = DataFileWriter(archive, storage, name)

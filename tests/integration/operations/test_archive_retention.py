@@ -201,5 +201,5 @@ def test_a_retirement_explains_just_what_it_took_also_if_it_was_killed_before_it
     assert [(e.action, e.rows) for e in audit_log.entries(spark, Archive.of(settings)).collect()] == [
         ("retiring", 3), ("retired", 3), ("retiring", 3), ("retired", 3),
     ]  # fmt: skip
-    days = audit.take(spark, settings.model_copy(update={"audit_at": then})).days
+    days = audit.take(spark, Archive.of(settings), then).days
     assert [(day.verdict, day.lost, day.explained) for day in days] == [("deleted", 3, 3), ("LOST", 3, 2)]

@@ -264,7 +264,7 @@ def test_a_range_of_which_the_archive_holds_nothing_is_told_as_such(spark, store
 def test_the_archive_read_without_spark_is_what_was_rehydrated(spark, stores, client):
     rehydrate(spark, stores, between(31, 31))
     wanted = between(31, 31)
-    rows = reader.rows(Stores.of(stores).archive(), [reader.Slice(wanted.first, wanted.end)], ["message"])
+    rows = reader.rows(Stores.of(stores).table(), [reader.Slice(wanted.first, wanted.end)], ["message"])
     archived = {row["message"] for row in rows.read_all().to_pylist()}
     assert {source["message"] for source in documents(client, index_of(stores, 31)).values()} == archived
 

@@ -9,6 +9,7 @@ import pytest
 
 from dualsink.errors import DeploymentError, SettingsError
 from dualsink.iceberg import encryption, security, storage
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.servers import Catalogue, Storage
 from dualsink.iceberg.storage import Bucket
@@ -131,13 +132,13 @@ def refusing() -> Iterator[Callable[[int], str]]:
 def test_a_catalogue_that_turns_us_away_is_told_with_the_variable(refusing, status):
     settings = given(nessie_uri=refusing(status))
     with pytest.raises(DeploymentError, match=rf"/api/v2 refuses us \({status}\): set .* nessie_token_env names"):
-        Nessie.of(settings).table()
+        Nessie.of(Archive.of(settings)).table()
 
 
 def test_https_to_a_catalogue_with_plain_text_is_told(refusing):
     settings = given(nessie_uri=refusing(200).replace("http:", "https:"))
     with pytest.raises(DeploymentError, match="The catalogue at 127.0.0.1:[0-9]+: it speaks no TLS; see nessie_uri"):
-        Nessie.of(settings).table()
+        Nessie.of(Archive.of(settings)).table()
 
 
 def test_a_token_does_not_travel_in_plain_text(monkeypatch):

@@ -8,8 +8,7 @@ from opensearchpy import OpenSearch
 from pyiceberg.table import StaticTable
 
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.notebook.explorer import cancellation
 from dualsink.opensearch import index
 from dualsink.opensearch.abort import aborting
@@ -23,13 +22,12 @@ class Stores:
 
     environment: str
     hot: HotTier
-    nessie: Nessie
-    storage: Storage
+    archive: Archive
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
         """Return the stores of the settings."""
-        return cls(settings.environment, HotTier.of(settings), Nessie.of(settings), Storage.of(settings))
+        return cls(settings.environment, HotTier.of(settings), Archive.of(settings))
 
     @contextmanager
     def opensearch(self) -> Iterator[OpenSearch]:
@@ -43,6 +41,6 @@ class Stores:
         ):
             yield client
 
-    def archive(self) -> StaticTable:
+    def table(self) -> StaticTable:
         """Open the archive; raises as `reader.open_archive` does."""
-        return reader.open_archive(self.nessie, self.storage)
+        return reader.open_archive(self.archive)
