@@ -41,7 +41,7 @@ def archive(local: Settings, spark, tmp_path_factory) -> tuple[Settings, dict[st
     places = {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder)}
     settings = local.model_copy(update=names | rules | places)
     Bucket.of(settings).client.create_bucket(Bucket=settings.s3_bucket)
-    for name, value in catalog(settings).items():
+    for name, value in catalog(Archive.of(settings)).items():
         if name.startswith("spark.sql.catalog."):
             spark.conf.set(name, value)
     done = setup.create_all(spark, settings)

@@ -61,10 +61,10 @@ def test_a_profile_of_aws_has_the_keys_where_no_variable_holds_them(monkeypatch,
 
 def test_no_secret_is_in_the_catalogues_settings_that_a_command_line_shows(keys, monkeypatch):
     monkeypatch.setenv("DUALSINK_NESSIE_TOKEN", "a bearer token")
-    shown = str(session.catalog(given(s3_sse="aws:kms", s3_kms_key="a key")))
+    shown = str(session.catalog(Archive.of(given(s3_sse="aws:kms", s3_kms_key="a key"))))
     assert not [secret for secret in (*KEYS.values(), "a bearer token") if secret in shown]
     assert "'spark.sql.catalog.lakehouse.s3.sse.type': 'kms'" in shown
-    assert session.identity(given())["spark.sql.catalog.lakehouse.authentication.token"] == "a bearer token"
+    assert session.identity(Archive.of(given()))["spark.sql.catalog.lakehouse.authentication.token"] == "a bearer token"
 
 
 def test_what_boto3_puts_is_encrypted_as_asked(moto_storage):
