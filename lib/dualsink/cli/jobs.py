@@ -326,7 +326,8 @@ def retire(settings: Settings, say: Say = quietly, dry_run: bool = False, who: s
     """
     settings = settings.as_keeper()
     with session(settings, [readiness.tables]) as spark:
-        return archive_retention.run(spark, settings, who or audit_log.whoever(), why, dry_run, say)
+        terms = archive_retention.Terms.of(settings)
+        return archive_retention.run(spark, terms, who or audit_log.whoever(), why, dry_run, say)
 
 
 # -- looking -----------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ class Stream:
         Since this run's start.
         """
         self._checkpoint.confirm()
-        self._incarnation.verify(self._settings.retry_deadline_seconds)
+        self._incarnation.verify()
 
     def batch(self, batch_id: int) -> Batch:
         """Return query, number and planned offsets of a batch.
