@@ -74,7 +74,7 @@ def session(settings: Settings, needed: Sequence[readiness.Part] = readiness.EVE
             signals.check()
             yield spark
         except Exception as error:
-            raise (error if signals.seen else health.explained(error, settings)) from None
+            raise (error if signals.seen else health.Servers.of(settings).explained(error)) from None
         finally:
             _stop(spark)
 

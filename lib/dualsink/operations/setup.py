@@ -19,16 +19,16 @@ from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import plan as plan_of
 from dualsink.settings import Settings
-from dualsink.stream.health import Check, check_servers
+from dualsink.stream.health import Check, Servers
 
 
-def check_services(spark: SparkSession, settings: Settings) -> list[Check]:
+def check_services(spark: SparkSession, servers: Servers) -> list[Check]:
     """Check Spark, Kafka, OpenSearch, Nessie and S3.
 
     Never raises for a server that does not answer.
     """
     java = spark.sparkContext._jvm.System.getProperty("java.version")
-    return [Check("Spark", True, f"{spark.version}, Java {java}"), *check_servers(settings)]
+    return [Check("Spark", True, f"{spark.version}, Java {java}"), *servers.check()]
 
 
 def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
@@ -109,7 +109,7 @@ def run(spark: SparkSession, settings: Settings, say: plan_of.Say = plan_of.quie
 
     Raises PlatformError naming the checks that fail.
     """
-    checks = check_services(spark, settings)
+    checks = check_services(spark, Servers.of(settings))
     for check in checks:
         say(str(check))
     if failed := [check.name for check in checks if not check.ok]:

@@ -204,7 +204,7 @@ def test_readers_find_every_server_in_health_and_refresh_what_the_ledger_counts(
     acting("kafka", "reader")
     acting("opensearch", "reader")
     monkeypatch.setenv(settings.nessie_token_env, credentials.users(settings, "nessie")["reader"])
-    assert [str(check) for check in health.check_servers(settings) if not check.ok] == []
+    assert [str(check) for check in health.Servers.of(settings).check() if not check.ok] == []
     with closing(search.connect(Cluster.of(settings))) as client:
         search.refresh(client, settings.opensearch_index)
 
