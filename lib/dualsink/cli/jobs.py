@@ -276,7 +276,7 @@ def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "
     wanted = rehydration.Range.read(start, end, where)
     with session(settings) as spark:
         done = rehydration.rehydrate(spark, Archive.of(settings), HotTier.of(settings), wanted)
-    say(f"JSON: {results.record(settings, 'rehydrate', done.as_dict(), done.fact)}")
+    say(f"JSON: {results.record(settings.run_path, 'rehydrate', done.as_dict(), done.fact)}")
     return done
 
 
@@ -362,7 +362,7 @@ def audit(settings: Settings, say: Say = quietly) -> Result:
     auditing.moment_of(settings.audit_at, datetime.now(UTC))
     with session(settings, [readiness.tables]) as spark:
         found = auditing.take(spark, Archive.of(settings), settings.audit_at)
-    say(f"JSON: {results.record(settings, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
+    say(f"JSON: {results.record(settings.run_path, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
     return found
 
 

@@ -83,7 +83,7 @@ def recorded(spark, pipeline, monkeypatch) -> dict:
     """What `audit --at` wrote into the run's folder, run within this session's Spark."""
     monkeypatch.setattr(type(spark), "stop", lambda self: None)
     jobs.audit(pipeline.at(pipeline.moment))
-    return results.read(pipeline.settings, results.AUDIT_STAGE)
+    return results.read(pipeline.settings.run_path, results.AUDIT_STAGE)
 
 
 def recompute(file) -> subprocess.CompletedProcess:
