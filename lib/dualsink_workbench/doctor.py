@@ -17,8 +17,7 @@ from dualsink.errors import DualsinkError, PlatformError
 from dualsink.operations.plan import Result, Say
 from dualsink.settings import Settings
 from dualsink.spark import jars, java
-from dualsink.stream import health
-from dualsink.stream.health import Check
+from dualsink.stream.health import Check, Servers
 from dualsink_workbench.runner.runner import LEAST_FREE_BYTES
 from dualsink_workbench.servers import process
 from dualsink_workbench.servers.definitions import servers
@@ -59,7 +58,7 @@ def run(settings: Settings, say: Say) -> Result:
     """
     checks = [_python(), _machine(), *_disks(settings), _java("Java of Spark", java.SPARK)]
     if settings.servers == "external":
-        return Diagnosis([*checks, _jars("spark"), *health.check_servers(settings)], "all servers answer")
+        return Diagnosis([*checks, _jars("spark"), *Servers.of(settings).check()], "all servers answer")
     found = LocalServers(settings, say=lambda line: None).status()
     local = servers(settings)
     for state in found:

@@ -144,7 +144,7 @@ def test_settings_are_read_once_right_after_the_parameters(notebook):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stages_result_is_recorded_under_its_own_name_and_shown(stage, root):
     notebook = nbformat.read(root / "notebooks" / f"{stage}.ipynb", nbformat.NO_CONVERT)
-    records = [c for c in code_cells(notebook) if f'record(settings, "{stage}", result, fact=' in c.source]
+    records = [c for c in code_cells(notebook) if f'record(settings.run_path, "{stage}", result, fact=' in c.source]
     assert len(records) == 1
     assert records[0].source.splitlines()[-1] == "result"
 

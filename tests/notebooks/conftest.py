@@ -55,6 +55,6 @@ def run_notebook(tmp_path_factory: pytest.TempPathFactory) -> Run:
             exec_cwd=str(NOTEBOOKS), exec_timeout=300, diff_ignore=(*VOLATILE, "/cells/*/outputs"), diff_use_color=False
         )
         executed = runner.check(str(file), raise_errors=raise_errors).nb_final
-        return executed, results.read(settings, stage)
+        return executed, results.read(settings.run_path, stage)
 
     return run

@@ -148,7 +148,7 @@ def run(stages: tuple[str, ...], parameters: dict[str, str], notebooks: Path) ->
 
 def streamed(settings: Settings) -> tuple[int, ...]:
     """Events, rows added, documents created, and documents met again."""
-    totals = results.read(settings, "03_stream")["result"]
+    totals = results.read(settings.run_path, "03_stream")["result"]
     return tuple(totals[name] for name in ("events", "archived", "created", "existing"))
 
 
@@ -159,13 +159,13 @@ def records_of(ledger: dict) -> tuple[int, ...]:
 
 
 def test_the_first_run_streams_its_events_and_the_ledger_holds(first):
-    ledger = results.ledger(first)
+    ledger = results.ledger(first.run_path)
     assert (streamed(first), ledger["holds"]) == ((200, 190, 190, 0), True)
     assert records_of(ledger) == (200, 190, 10, 190)
 
 
 def test_the_second_adds_exactly_its_own_doubles_nothing_and_the_ledger_holds(second):
-    ledger = results.ledger(second)
+    ledger = results.ledger(second.run_path)
     assert (streamed(second), ledger["holds"]) == ((200, 190, 190, 0), True)
     assert records_of(ledger) == (400, 380, 20, 380)
 

@@ -198,7 +198,7 @@ def run_pages(executed, suite) -> list:
         pages.write(folder / f"{stage}.ipynb", recorded["fact"])
     stages = [Stage(stage, "ok", 1.0, recorded["fact"]) for stage, (_, recorded) in executed.items()]
     results.write_report(suite, stages, results.now(), "ok", {})
-    return [pages.write_index(results.read_report(suite), folder), *folder.glob("0*.html")]
+    return [pages.write_index(results.read_report(suite.run_path), folder), *folder.glob("0*.html")]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -276,7 +276,7 @@ def test_a_lost_document_fails_the_validation_by_its_coordinates(failed, lost):
 
 
 def test_a_failed_ledger_is_recorded_all_the_same(failed):
-    ledger = results.ledger(failed[1])
+    ledger = results.ledger(failed[1].run_path)
     assert (ledger["holds"], len(ledger["differences"])) == (False, 1)
 
 

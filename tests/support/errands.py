@@ -14,8 +14,7 @@ from types import SimpleNamespace
 from dualsink.cli import jobs
 from dualsink.errors import DualsinkError
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka.topic import Topic
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
@@ -106,7 +105,7 @@ def archived_by_oauth(settings: Settings) -> int:
     credentials.export(settings)
     del os.environ[settings.nessie_token_env]
     external = settings.model_copy(update={"servers": "external"})
-    by_python = reader.open_archive(Nessie.of(external), Storage.of(external)).scan().count()
+    by_python = reader.open_archive(Archive.of(external)).scan().count()
     spark = spark_session(external)
     counts = {by_python, spark.table(external.archive_table).count()}
     spark.stop()

@@ -18,6 +18,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka.security import ALLOWED_TOKEN_URLS
 from dualsink.settings import Settings
 from dualsink.spark import jars, java, trust
@@ -161,7 +162,7 @@ def kafka(folder: Path, certificate: Path, key: Path, client_ca: Path, keys_url:
     lines = _kafka_properties(folder, ports, certificate, key, client_ca)
     lines |= _of_tokens(keys_url) if keys_url else {}
     properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
-    trusted = trust.java_options(Settings.from_values({"nessie_ca_file": str(client_ca)}), folder)
+    trusted = trust.java_options(Archive.of(Settings.from_values({"nessie_ca_file": str(client_ca)})), folder)
     options = ["-Xmx512m", "-XX:+UseSerialGC", f"-D{ALLOWED_TOKEN_URLS}={keys_url}", *trusted]
     command = [java.find(Kafka.need).executable, *options, "-cp", f"{jars.fetch('kafka')}/*"]
     scram = [f"SCRAM-SHA-512=[name={user},password={secret}]" for user, secret in USERS.items()]

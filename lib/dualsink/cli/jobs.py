@@ -74,7 +74,7 @@ def session(settings: Settings, needed: Sequence[readiness.Part] = readiness.EVE
             signals.check()
             yield spark
         except Exception as error:
-            raise (error if signals.seen else health.explained(error, settings)) from None
+            raise (error if signals.seen else health.Servers.of(settings).explained(error)) from None
         finally:
             _stop(spark)
 
@@ -275,8 +275,8 @@ def rehydrate(settings: Settings, say: Say, start: str, end: str, where: str = "
     settings = settings.as_keeper()
     wanted = rehydration.Range.read(start, end, where)
     with session(settings) as spark:
-        done = rehydration.rehydrate(spark, settings, wanted)
-    say(f"JSON: {results.record(settings, 'rehydrate', done.as_dict(), done.fact)}")
+        done = rehydration.rehydrate(spark, Archive.of(settings), HotTier.of(settings), wanted)
+    say(f"JSON: {results.record(settings.run_path, 'rehydrate', done.as_dict(), done.fact)}")
     return done
 
 
@@ -326,7 +326,8 @@ def retire(settings: Settings, say: Say = quietly, dry_run: bool = False, who: s
     """
     settings = settings.as_keeper()
     with session(settings, [readiness.tables]) as spark:
-        return archive_retention.run(spark, settings, who or audit_log.whoever(), why, dry_run, say)
+        terms = archive_retention.Terms.of(settings)
+        return archive_retention.run(spark, terms, who or audit_log.whoever(), why, dry_run, say)
 
 
 # -- looking -----------------------------------------------------------------------------------------
@@ -342,7 +343,8 @@ def cost(settings: Settings, say: Say = quietly, picture: Path | None = None) ->
 
     health.require_servers(settings)
     readiness.require_setup(settings, [readiness.tables, readiness.template])
-    measured, given = costs.measure(settings), costs.Assumptions.of(settings)
+    measured = costs.measure(Archive.of(settings), HotTier.of(settings))
+    given = costs.Assumptions.of(settings)
     measured.check()
     target = picture or settings.run_path / "cost.png"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -359,8 +361,8 @@ def audit(settings: Settings, say: Say = quietly) -> Result:
     """
     auditing.moment_of(settings.audit_at, datetime.now(UTC))
     with session(settings, [readiness.tables]) as spark:
-        found = auditing.take(spark, settings)
-    say(f"JSON: {results.record(settings, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
+        found = auditing.take(spark, Archive.of(settings), settings.audit_at)
+    say(f"JSON: {results.record(settings.run_path, results.AUDIT_STAGE, found.as_dict(), found.fact)}")
     return found
 
 

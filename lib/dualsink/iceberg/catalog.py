@@ -8,8 +8,8 @@ import requests
 
 from dualsink.errors import ServiceUnavailable
 from dualsink.iceberg import security
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.servers import Catalogue
-from dualsink.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Nessie:
     key: str
 
     @classmethod
-    def of(cls, settings: Settings, table: str = "") -> "Nessie":
-        """Return the catalogue of a table, by default the archive.
+    def of(cls, archive: Archive, table: str = "") -> "Nessie":
+        """Return the catalogue of one of the archive's tables.
 
-        The table is in the settings' database.
+        The table has its full name; by default it is that of the events.
         """
-        return cls(Catalogue.of(settings), f"{settings.database_name}.{table or settings.iceberg_table}")
+        _, _, key = (table or archive.table).partition(".")
+        return cls(archive.catalogue, key)
 
     @property
     def ref(self) -> str:

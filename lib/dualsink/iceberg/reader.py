@@ -17,19 +17,21 @@ from pyiceberg.table import StaticTable
 
 from dualsink.errors import PlatformError
 from dualsink.iceberg import security
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.servers import Storage
 
 
-def open_archive(nessie: Nessie, storage: Storage) -> StaticTable:
+def open_archive(archive: Archive) -> StaticTable:
     """Open the archive table as Nessie has it now.
 
     Raises ServiceUnavailable if Nessie does not answer, PlatformError where there is no such table.
     """
+    nessie = Nessie.of(archive)
     found = nessie.table()
     if found is None:
         raise PlatformError(f"There is no table {nessie.key} on {nessie.ref} yet: run 01_setup and 03_stream first.")
-    return open_metadata(storage, found["metadataLocation"])
+    return open_metadata(archive.storage, found["metadataLocation"])
 
 
 def data_folder(table: StaticTable) -> str:

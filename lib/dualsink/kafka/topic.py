@@ -26,7 +26,8 @@ from dualsink.settings import Settings
 class Topic:
     """Topic by name and brokers, with its shape at creation.
 
-    `max_message_bytes` is the largest record that it takes, and that is sent to it.
+    `max_message_bytes` is the largest record that it takes, and that is sent to it. Brokers that do not answer while it
+    is read are asked again for `patience` seconds.
     """
 
     brokers: Brokers
@@ -34,6 +35,7 @@ class Topic:
     partitions: int
     replication: int
     max_message_bytes: int
+    patience: float
 
     @classmethod
     def of(cls, settings: Settings) -> "Topic":
@@ -44,6 +46,7 @@ class Topic:
             settings.kafka_partitions,
             settings.kafka_replication,
             settings.kafka_max_message_bytes,
+            settings.retry_deadline_seconds,
         )
 
 
@@ -119,12 +122,12 @@ class Incarnation:
     def __exit__(self, *error: object) -> None:
         self._client.close()
 
-    def verify(self, patience: float) -> None:
+    def verify(self) -> None:
         """Raise CheckpointError if the topic was created again meanwhile.
 
-        What was read may be another's then. Raises ServiceUnavailable if no broker answers for so many seconds.
+        What was read may be another's then. Raises ServiceUnavailable if no broker answers for the topic's `patience`.
         """
-        limit = stop_after_delay(patience)
+        limit = stop_after_delay(self._topic.patience)
         for attempt in Retrying(
             retry=retry_if_exception_type(ServiceUnavailable), stop=limit, wait=wait_fixed(1), reraise=True
         ):

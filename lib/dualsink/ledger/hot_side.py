@@ -30,7 +30,6 @@ from dualsink.opensearch import index as indices
 from dualsink.opensearch.alias import Alias
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
-from dualsink.settings import Settings
 from dualsink.spark import local_rows
 
 _KEY = list(IDENTITY)
@@ -40,19 +39,19 @@ Alone = Callable[[DataFrame], list[Finding]]
 
 
 def take(
-    spark: SparkSession, settings: Settings, tables: Tables, position: Position, named: bool
+    topic: Topic, hot: HotTier, tables: Tables, position: Position, named: bool
 ) -> tuple[list[DayLine], list[Finding]]:
     """Compare pinned tables with what the alias should have.
 
     As far as the stream has come, with all that is behind the alias or should be.
     """
-    hot, cluster, topic = HotTier.of(settings), Cluster.of(settings), Topic.of(settings)
-    with closing(indices.connect(cluster)) as client:
+    spark = tables.archive.sparkSession
+    with closing(indices.connect(hot.cluster)) as client:
         indices.refresh(client, hot.alias)
         alias = aliases.look(client, hot)
     first_day, refusals = first_hot_day(hot.days), tables.hot_refusals()
     archive = digested(tables.archive.where(digest.on_days(alias.days, first_day)).where(~position.unread()))
-    found = _in_place_or_marked(hot, documents.read_digested(spark, cluster, alias.expected)).persist()
+    found = _in_place_or_marked(hot, documents.read_digested(spark, hot.cluster, alias.expected)).persist()
     refusals = refusals.join(found, _KEY, "left_anti")  # a refused document that is there after all is compared
 
     def alone(rows: DataFrame) -> list[Finding]:
@@ -60,7 +59,7 @@ def take(
 
     try:
         lines, findings = compare(archive, found, refusals, named, first_day, alone)
-        strangers = _strangers(spark, cluster, alias, found)
+        strangers = _strangers(spark, hot.cluster, alias, found)
     finally:
         found.unpersist()
     return lines, [*findings, *strangers, *_outside(alias)]

@@ -29,7 +29,6 @@ from dualsink.ledger.position import Position
 from dualsink.ledger.proven import Proven, Sums
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import ALTERED, BEYOND_KAFKA, DOUBLED, MISSING, WAITING
-from dualsink.settings import Settings
 
 
 @dataclass
@@ -50,29 +49,29 @@ class Statement:
 
 
 def take(
-    spark: SparkSession, settings: Settings, tables: Tables, named: bool, everything: bool = False,
+    topic: Topic, reading: Reading, tables: Tables, named: bool, everything: bool = False,
     committed: Mapping[int, int] | None = None,
 ) -> Statement:  # fmt: skip
-    """Compare Kafka with pinned tables.
+    """Compare Kafka, as it is read, with pinned tables.
 
     What seals prove is left out unless `everything` is to be read. `committed` are the next offsets of the stream's
     checkpoint, by partition. Raises CheckpointError where the topic is created again meanwhile.
     """
-    topic = Topic.of(settings)
+    spark = tables.archive.sparkSession
     with topics.Incarnation(topic) as incarnation:
         once = reverted.progress(tables, topic.name)
         position = reverted.remembering(Position.of(topic, tables, incarnation.id), once)
-        proven = proofs.of(settings, tables, position, everything)
+        proven = proofs.of(reading, tables, position, everything)
         records = records_between(spark, topic, incarnation.id, proven.marks)
         judge = Judge(topic, tables, position)
         known = _held(tables, proven).withColumn("trouble", judge.trouble())
         held = known.where("trouble IS NULL")
         here = held.where(proven.compared())
-        in_kafka = proven.outside(_events_of(records, Reading.of(settings)), here)
+        in_kafka = proven.outside(_events_of(records, reading), here)
         sums_kafka, sums_held = _sums(in_kafka), _sums(here, *_STORES)
         apart = {p for p in position.partitions if not digest.equal(sums_kafka.get(p), sums_held.get(p))}
         compared = _compare(in_kafka, here, apart, named, judge)
-        incarnation.verify(settings.retry_deadline_seconds)
+        incarnation.verify()
     before = {}
     if proven.changed is not None:
         before = _sums(held.where(position.compared() & ~proven.compared()), *_STORES)

@@ -20,13 +20,16 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import check_tables
+from dualsink.kafka.topic import Topic
 from dualsink.ledger import hot_side, kafka_side
 from dualsink.ledger.book import Finding, Ledger
 from dualsink.ledger.proven import Proven
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import LOST, UNKNOWN_DOCUMENT, VERDICTS
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
 
@@ -42,19 +45,20 @@ def take(
     """
     archive = Archive.of(settings)
     check_tables(spark, archive)
-    return taken(spark, settings, tables or Tables.pinned(spark, archive), named, everything)[0]
+    topic, hot, reading = Topic.of(settings), HotTier.of(settings), Reading.of(settings)
+    return taken(topic, hot, reading, tables or Tables.pinned(spark, archive), named, everything)[0]
 
 
 def taken(
-    spark: SparkSession, settings: Settings, tables: Tables, named: bool = True, everything: bool = False,
+    topic: Topic, hot: HotTier, reading: Reading, tables: Tables, named: bool = True, everything: bool = False,
     committed: Mapping[int, int] | None = None,
 ) -> tuple[Ledger, Proven]:  # fmt: skip
     """Take the ledger; return what it did not read, too.
 
     `committed` are the next offsets of the stream's checkpoint, by partition.
     """
-    one = kafka_side.take(spark, settings, tables, named, everything, committed)
-    days, findings = hot_side.take(spark, settings, tables, one.position, named)
+    one = kafka_side.take(topic, reading, tables, named, everything, committed)
+    days, findings = hot_side.take(topic, hot, tables, one.position, named)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
     seals = [seal for seal in one.proven.seals if seal.events]
     told = _rescued_first([*one.findings, *findings])

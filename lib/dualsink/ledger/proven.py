@@ -20,7 +20,6 @@ from dualsink.events.reading import Reading
 from dualsink.iceberg import day_files, markers, quarantine, snapshots
 from dualsink.iceberg.day_files import DayFiles
 from dualsink.iceberg.markers import Run
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.storage import file_system
 from dualsink.ledger import digest, seals
 from dualsink.ledger.accounts import Place
@@ -29,7 +28,6 @@ from dualsink.ledger.position import Position
 from dualsink.ledger.seals import Chain, Seal, Span
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.verdicts import ALTERED, DOUBLED
-from dualsink.settings import Settings
 from dualsink.spark import local_rows
 
 Key = tuple[str, date]
@@ -168,7 +166,7 @@ class Sums:
         return replace(self, events_in_kafka=events, records_in_kafka=records)
 
 
-def of(settings: Settings, tables: Tables, position: Position, everything: bool) -> Proven:
+def of(reading: Reading, tables: Tables, position: Position, everything: bool) -> Proven:
     """Apply the seals to pinned tables.
 
     All is to be read with `everything`, with a broken chain, where records are read otherwise than they were, and where
@@ -177,13 +175,13 @@ def of(settings: Settings, tables: Tables, position: Position, everything: bool)
     spark, archive = tables.archive.sparkSession, tables.names.table
     chain = seals.chain(spark, tables.names)
     newest = chain.newest(position.topic)
-    files = files_of(tables, file_system(Storage.of(settings))) if newest else None
+    files = files_of(tables, file_system(tables.names.storage)) if newest else None
     there = {key: seal for key, seal in newest.items() if files and key in files}
-    reading = seals.reading_of(Reading.of(settings))
-    known_otherwise = any(seal.reading != reading for seal in there.values())
+    read_by = seals.reading_of(reading)
+    known_otherwise = any(seal.reading != read_by for seal in there.values())
     cut_off = any(each.end < each.unread for each in position.partitions.values())
     beginnings = {p: each.beginning for p, each in position.partitions.items()}
-    all_read = Proven(position, beginnings, reading, files=files, chain=chain)
+    all_read = Proven(position, beginnings, read_by, files=files, chain=chain)
     if everything or files is None or not newest or known_otherwise or cut_off:
         return replace(all_read, others=_unmended(tables, there.values()))
     same = _unchanged(position, newest, files)

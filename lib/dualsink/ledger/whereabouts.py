@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from itertools import chain
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dualsink.events.model import IDENTITY, RECORD, document_id_sql, first_hot_day, index_name_sql
@@ -22,9 +22,7 @@ from dualsink.ledger import documents, kafka_side
 from dualsink.ledger.digest import digested
 from dualsink.ledger.position import Position, own
 from dualsink.ledger.tables import Tables
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
-from dualsink.settings import Settings
 
 
 class Kind(StrEnum):
@@ -65,9 +63,8 @@ class Indices:
 
 @contextmanager
 def apart(
-    spark: SparkSession, settings: Settings, tables: Tables, topic_id: str, position: Callable[[], Position],
-    indices: Indices,
-) -> Iterator[DataFrame]:  # fmt: skip
+    topic: Topic, hot: HotTier, tables: Tables, topic_id: str, position: Callable[[], Position], indices: Indices
+) -> Iterator[DataFrame]:
     """Yield rows and documents of the topic that differ.
 
     `kind`, `day`, IDENTITY and a document's PLACE. Other topics' rows and documents are not looked at; a document that
@@ -75,11 +72,11 @@ def apart(
     later. A row without document has no place. Rows that are in the archive with several contents judge no document,
     and none is written from them. Raises PartialAnswer for an index that answers in part.
     """
-    found = documents.read_digested(spark, Cluster.of(settings), list(indices.days))
-    found = found.where(_is_ours(settings.kafka_topic, topic_id))
+    found = documents.read_digested(tables.archive.sparkSession, hot.cluster, list(indices.days))
+    found = found.where(_is_ours(topic.name, topic_id))
     found = found.select(*IDENTITY, "day", "digest", "content", *documents.PLACE).persist()
     try:
-        kinds = _kinds(spark, settings, tables, topic_id, position, found, indices).persist()
+        kinds = _kinds(topic, hot, tables, topic_id, position, found, indices).persist()
         try:
             yield kinds
         finally:
@@ -101,18 +98,17 @@ def _is_ours(topic: str, topic_id: str) -> Column:
 
 
 def _kinds(
-    spark: SparkSession, settings: Settings, tables: Tables, topic_id: str, position: Callable[[], Position],
+    topic: Topic, hot: HotTier, tables: Tables, topic_id: str, position: Callable[[], Position],
     found: DataFrame, indices: Indices,
 ) -> DataFrame:  # fmt: skip
     refused = tables.hot_refusals().join(found, _KEY, "left_anti")
-    ours, hot = own(settings.kafka_topic, topic_id), HotTier.of(settings)
-    first_day = first_hot_day(settings.hot_days)
+    ours, first_day = own(topic.name, topic_id), first_hot_day(hot.days)
     rows, now = _rows(tables, ours, first_day, found, sorted(set(indices.days.values()))), position()
     rows = rows.select(*_KEY, "row_day", "digests", "required").join(refused, _KEY, "left_anti")
     judged = found.join(rows, _KEY, "left").withColumn("home", _home(hot))
     judged = judged.withColumns({"kind": _judged(hot, indices.lost), "day": F.coalesce("row_day", "day")})
     sought = judged.where(F.col("kind").isin(Kind.UNKNOWN, Kind.DISPUTED))
-    sought = _sought(spark, Topic.of(settings), tables, now, sought)
+    sought = _sought(topic, tables, now, sought)
     wrong = judged.where(F.col("kind").isin(Kind.ALTERED, Kind.ASTRAY)).select(*_COLUMNS).unionAll(sought)
     right = judged.where("index = home AND kind IS NULL").select(*_KEY, "index")
     right = right.unionAll(wrong.where(F.col("kind") == Kind.ALTERED).select(*_KEY, "index"))
@@ -186,7 +182,7 @@ def _by_event(rows: DataFrame) -> DataFrame:
 # -- documents that no row proves ----------------------------------------------------------------------
 
 
-def _sought(spark: SparkSession, topic: Topic, tables: Tables, position: Position, sought: DataFrame) -> DataFrame:
+def _sought(topic: Topic, tables: Tables, position: Position, sought: DataFrame) -> DataFrame:
     """Classify unknown and disputed documents by where records are.
 
     Of a disputed one whose id and fields claim the same event, Kafka's record of that event is the truth, by which the
@@ -194,7 +190,7 @@ def _sought(spark: SparkSession, topic: Topic, tables: Tables, position: Positio
     """
     waiting = tables.quarantine.where(position.own()).where(quarantine.unresolved(quarantine.PARSE))
     marked = sought.join(waiting.select(*_KEY, F.lit(True).alias("waits")).distinct(), _KEY, "left")
-    records = _in_kafka(spark, topic, position, sought)
+    records = _in_kafka(topic, position, sought)
     marked = marked.join(records.withColumn("there", F.lit(True)), list(RECORD), "left")
     read = F.coalesce(_by_partition({p: each.unread for p, each in position.partitions.items()}), F.lit(0))
     disputed, consistent = F.col("kind") == Kind.DISPUTED, F.expr(f"id <=> {document_id_sql()}")
@@ -210,7 +206,7 @@ def _sought(spark: SparkSession, topic: Topic, tables: Tables, position: Positio
     return marked.withColumn("kind", kind).select(*_COLUMNS)
 
 
-def _in_kafka(spark: SparkSession, topic: Topic, position: Position, sought: DataFrame) -> DataFrame:
+def _in_kafka(topic: Topic, position: Position, sought: DataFrame) -> DataFrame:
     """Read the documents' records that Kafka still has.
 
     The topic is read between their offsets alone.
@@ -222,7 +218,7 @@ def _in_kafka(spark: SparkSession, topic: Topic, position: Position, sought: Dat
     within = {p: (first, end) for p, (first, end) in within.items() if first < end}
     if not within:
         return sought.select(*RECORD).limit(0)
-    return kafka_side.records_between(spark, topic, position.topic_id, within).select(*RECORD)
+    return kafka_side.records_between(sought.sparkSession, topic, position.topic_id, within).select(*RECORD)
 
 
 def _by_partition(offsets: Mapping[int, int]) -> Column:

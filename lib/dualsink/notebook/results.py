@@ -42,41 +42,41 @@ class Stage:
     error: str = ""
 
 
-def record(settings: Settings, stage: str, result: dict[str, Any], fact: str) -> Path:
-    """Record a stage's result for this run.
+def record(run: Path, stage: str, result: dict[str, Any], fact: str) -> Path:
+    """Record a stage's result in the run's folder.
 
-    The file is `runs/<run_id>/results/<stage>.json`; `fact` is the result in one line for people.
+    The file is `results/<stage>.json` there; `fact` is the result in one line for people.
     """
-    file = _file(settings.run_path, stage)
+    file = _file(run, stage)
     write_json(file, {"stage": stage, "fact": fact, "recorded_at": now(), "result": result})
     return file
 
 
-def read(settings: Settings, stage: str) -> dict[str, Any] | None:
+def read(run: Path, stage: str) -> dict[str, Any] | None:
     """Read what `record` wrote for a stage, or None.
 
     Keys are stage, fact, recorded_at, result.
     """
-    file = _file(settings.run_path, stage)
+    file = _file(run, stage)
     return orjson.loads(file.read_bytes()) if file.is_file() else None
 
 
-def note(settings: Settings, text: str) -> None:
+def note(run: Path, text: str) -> None:
     """Note in one line what a long stage is doing.
 
     The console shows the newest line while the run goes on.
     """
-    settings.run_path.mkdir(parents=True, exist_ok=True)
-    with (settings.run_path / "progress.log").open("a", encoding="utf-8") as log:
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "progress.log").open("a", encoding="utf-8") as log:
         log.write(f"{text}\n")
 
 
-def ledger(settings: Settings) -> dict[str, Any] | None:
-    """Return the ledger that this run's validation recorded.
+def ledger(run: Path) -> dict[str, Any] | None:
+    """Return the ledger that the run's validation recorded.
 
     It has the form of `Ledger.as_dict`; None without a validation.
     """
-    recorded = read(settings, LEDGER_STAGE)
+    recorded = read(run, LEDGER_STAGE)
     return (recorded or {}).get("result", {}).get("ledger")
 
 
@@ -98,15 +98,15 @@ def write_report(
         "java": javas,
         "parameters": settings.parameters(),
         "stages": [asdict(stage) for stage in stages],
-        "ledger": ledger(settings),
+        "ledger": ledger(settings.run_path),
     }
     write_json(file, report)
     return file
 
 
-def read_report(settings: Settings) -> dict[str, Any] | None:
-    """Read the `report.json` of this run, if any."""
-    file = settings.run_path / "report.json"
+def read_report(run: Path) -> dict[str, Any] | None:
+    """Read the `report.json` of a run, if any."""
+    file = run / "report.json"
     return orjson.loads(file.read_bytes()) if file.is_file() else None
 
 

@@ -5,6 +5,7 @@ Values travel as parameters, never pasted in.
 
 import re
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,28 +14,70 @@ from trino.auth import Authentication, BasicAuthentication, JWTAuthentication
 from trino.dbapi import Connection
 from trino.dbapi import connect as open_connection
 
-from dualsink.settings import Settings
+from dualsink.settings import Secret, Settings
 
 
-def connect(settings: Settings) -> Connection | None:
-    """Connect to Trino, None if none answers at `trino_uri`.
+@dataclass(frozen=True)
+class Trino:
+    """Trino server, with catalogue and schema of the archive.
 
-    User, password and token come from the environment; password and token ask for https.
+    `ca_file` is PEM, empty means the system's authorities. Whose questions they are: the bearer `token`, else `user`
+    with `password`; both ask for https.
     """
-    if version(settings) is None:
-        return None
-    user = settings.secret("trino_user_env")
-    session = _Session()
-    session.verify = settings.trino_ca_file or True
-    return open_connection(
-        host=settings.trino_uri,
-        user=user or "dualsink",
-        auth=_login(settings, user),
-        catalog=settings.catalog_name,
-        schema=settings.database_name,
-        timezone="UTC",
-        http_session=session,
-    )
+
+    uri: str
+    ca_file: str
+    catalog: str
+    schema: str
+    user: Secret
+    password: Secret
+    token: Secret
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Trino":
+        """Return the server of the settings."""
+        return cls(
+            settings.trino_uri,
+            settings.trino_ca_file,
+            settings.catalog_name,
+            settings.database_name,
+            *(Secret.of(settings, f"trino_{name}_env") for name in ("user", "password", "token")),
+        )
+
+    def connect(self) -> Connection | None:
+        """Connect to the server, None if none answers."""
+        if self.version() is None:
+            return None
+        user = self.user.read()
+        session = _Session()
+        session.verify = self.ca_file or True
+        return open_connection(
+            host=self.uri,
+            user=user or "dualsink",
+            auth=self._login(user),
+            catalog=self.catalog,
+            schema=self.schema,
+            timezone="UTC",
+            http_session=session,
+        )
+
+    def version(self) -> str | None:
+        """Return Trino's version, None without an answer.
+
+        It is None also while Trino is still starting.
+        """
+        try:
+            answer = requests.get(f"{self.uri}/v1/info", timeout=5, verify=self.ca_file or True)
+            info = answer.json() if answer.ok else {"starting": True}
+        except (requests.RequestException, ValueError):
+            return None
+        return None if info["starting"] else info["nodeVersion"]["version"]
+
+    def _login(self, user: str | None) -> Authentication | None:
+        password, token = self.password.read(), self.token.read()
+        if token:
+            return JWTAuthentication(token)
+        return BasicAuthentication(user, password) if user and password else None
 
 
 class _Session(requests.Session):
@@ -49,26 +92,6 @@ class _Session(requests.Session):
         """Return what a request is sent with."""
         known = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, known, cert)
-
-
-def _login(settings: Settings, user: str | None) -> Authentication | None:
-    password, token = settings.secret("trino_password_env"), settings.secret("trino_token_env")
-    if token:
-        return JWTAuthentication(token)
-    return BasicAuthentication(user, password) if user and password else None
-
-
-def version(settings: Settings) -> str | None:
-    """Return Trino's version, None without an answer.
-
-    It is None also while Trino is still starting.
-    """
-    try:
-        answer = requests.get(f"{settings.trino_uri}/v1/info", timeout=5, verify=settings.trino_ca_file or True)
-        info = answer.json() if answer.ok else {"starting": True}
-    except (requests.RequestException, ValueError):
-        return None
-    return None if info["starting"] else info["nodeVersion"]["version"]
 
 
 def ask(connection: Connection, text: str, **values: Any) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from tenacity import (
 
 from dualsink.errors import DeploymentError, ServiceUnavailable
 from dualsink.opensearch.index import MAPPING
-from dualsink.settings import Settings
+from dualsink.opensearch.limits import Limits
 
 RETRIED = frozenset({429, 502, 503, 504})
 # A 400 that speaks of the cluster or the index, not of the document.
@@ -44,26 +44,6 @@ class Outcome(Enum):
     RETRY = "retry"
     CLOSED = "closed"
     REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Sizes of a request and patience with the server (seconds)."""
-
-    max_bytes: int
-    max_documents: int
-    deadline: float
-    cap: float
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """Return the limits of the settings."""
-        return cls(
-            settings.bulk_max_bytes,
-            settings.bulk_max_documents,
-            settings.retry_deadline_seconds,
-            settings.retry_cap_seconds,
-        )
 
 
 @dataclass

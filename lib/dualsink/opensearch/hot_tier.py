@@ -1,7 +1,9 @@
-"""Hot tier: names, shape and ages of its indices."""
+"""Hot tier: cluster, names, shape and ages of its indices."""
 
 from dataclasses import dataclass
 
+from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.limits import Limits
 from dualsink.settings import Settings
 
 
@@ -9,12 +11,13 @@ from dualsink.settings import Settings
 class HotTier:
     """Hot tier: an alias over one index a day (UTC).
 
-    `url` is its address, for messages. `days` is the age at which a day expires, `merge_days` that at which it is
-    merged to one segment, and with `read_only` takes no more writes; a rehydrated day expires after `rehydrated_days`.
-    After a day of more than `shard_gb` GiB a shard the next days get more than `shards`.
+    `cluster` has it, `limits` are those of what is sent to it. `days` is the age at which a day expires, `merge_days`
+    that at which it is merged to one segment, and with `read_only` takes no more writes; a rehydrated day expires after
+    `rehydrated_days`. After a day of more than `shard_gb` GiB a shard the next days get more than `shards`.
     """
 
-    url: str
+    cluster: Cluster
+    limits: Limits
     alias: str
     rehydrated: str
     shards: int
@@ -31,7 +34,8 @@ class HotTier:
     def of(cls, settings: Settings) -> "HotTier":
         """Return the hot tier of the settings."""
         return cls(
-            settings.opensearch_url,
+            Cluster.of(settings),
+            Limits.of(settings),
             settings.opensearch_index,
             settings.rehydrated_prefix,
             settings.opensearch_shards,

@@ -15,8 +15,7 @@ from pyspark.sql import DataFrame
 from dualsink.errors import DeploymentError
 from dualsink.events.model import COORDINATES, EVENT_COLUMNS, Event
 from dualsink.opensearch import bulk, index
-from dualsink.opensearch.bulk import BulkWriter, Limits, Tally
-from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.bulk import BulkWriter, Tally
 from dualsink.opensearch.documents import bulk_lines, source
 from dualsink.opensearch.hot_tier import HotTier
 
@@ -43,9 +42,7 @@ class Sent:
         self.refused |= other.refused
 
 
-def send(
-    rows: DataFrame, cluster: Cluster, limits: Limits, hot: HotTier, action: Literal["create", "index"], prefix: str
-) -> Sent:
+def send(rows: DataFrame, hot: HotTier, action: Literal["create", "index"], prefix: str) -> Sent:
     """Send documents of archive rows to `<prefix>-<event day>`.
 
     `rows` have the columns of the archive, `prefix` is one of the hot tier's. `create` leaves a document that is there
@@ -54,14 +51,14 @@ def send(
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         start, sent = time.thread_time(), Sent()
-        with index.connect(cluster) as client:
-            writer = BulkWriter(client, limits)
+        with index.connect(hot.cluster) as client:
+            writer = BulkWriter(client, hot.limits)
             for batch in batches:
                 sent.add(_outcome(batch, writer.write(_lines(batch, action.encode(), prefix))))
         sent.cpu_seconds = time.thread_time() - start
         yield pa.RecordBatch.from_pydict({"sent": [pickle.dumps(sent)]})
 
-    with index.connect(cluster) as client:
+    with index.connect(hot.cluster) as client:
         index.restore_template(client, hot)
     total = Sent()
     for row in rows.mapInArrow(task, _RESULT).collect():
@@ -69,7 +66,7 @@ def send(
     return total
 
 
-def delete(places: DataFrame, cluster: Cluster, limits: Limits) -> int:
+def delete(places: DataFrame, hot: HotTier) -> int:
     """Delete documents by their `index`, `id` and `routing`.
 
     Returns how many were there. Raises what BulkWriter raises, DeploymentError where a deletion is refused for good.
@@ -77,8 +74,8 @@ def delete(places: DataFrame, cluster: Cluster, limits: Limits) -> int:
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         deleted = 0
-        with index.connect(cluster) as client:
-            writer = BulkWriter(client, limits)
+        with index.connect(hot.cluster) as client:
+            writer = BulkWriter(client, hot.limits)
             for batch in batches:
                 tally = writer.write([bulk.deletion(**place) for place in batch.to_pylist()])
                 _check_refusals(tally)

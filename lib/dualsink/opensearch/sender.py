@@ -14,9 +14,10 @@ from opensearchpy import JSONSerializer
 
 from dualsink.errors import MappingRefused
 from dualsink.events.model import Refusal
-from dualsink.opensearch.bulk import MAPPING_REASONS, BulkWriter, Limits, Tally
+from dualsink.opensearch.bulk import MAPPING_REASONS, BulkWriter, Tally
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.index import connect
+from dualsink.opensearch.limits import Limits
 
 # Lots of documents that may wait or be under way while their maker goes on.
 _AHEAD = 2

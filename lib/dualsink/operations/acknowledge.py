@@ -13,10 +13,12 @@ from pyspark.sql import SparkSession
 
 from dualsink import words
 from dualsink.errors import LedgerMismatch, SettingsError
+from dualsink.events.reading import Reading
 from dualsink.iceberg import markers, snapshots
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.markers import Run
 from dualsink.iceberg.tables import check_tables
+from dualsink.kafka.topic import Topic
 from dualsink.ledger import accounts, kafka_side
 from dualsink.ledger.tables import Tables
 from dualsink.operations import audit_log
@@ -86,25 +88,25 @@ def run(
     """
     if not reason.strip():
         raise SettingsError("An acknowledgement needs a reason: --reason TEXT.")
-    steps = plan(spark, settings)
+    archive = Archive.of(settings)
+    steps = plan(spark, Topic.of(settings), Reading.of(settings), archive)
     done = Acknowledged(dry_run, who, steps)
     if steps and done.records != count:
         raise LedgerMismatch(
             f"The ledger finds {words.count(done.records, 'lost record')}, not {count:,}: nothing was acknowledged.\n  "
             + "\n  ".join(done.lines())
         )
-    work = None if dry_run else partial(execute, spark, Archive.of(settings), who=who, reason=reason)
+    work = None if dry_run else partial(execute, spark, archive, who=who, reason=reason)
     return Acknowledged(dry_run, who, plan_of.carry_out(steps, work, plan_of.quietly))
 
 
-def plan(spark: SparkSession, settings: Settings) -> list[Step]:
+def plan(spark: SparkSession, topic: Topic, reading: Reading, archive: Archive) -> list[Step]:
     """List the partitions of which records are lost."""
-    archive = Archive.of(settings)
     check_tables(spark, archive)
-    found = kafka_side.take(spark, settings, Tables.pinned(spark, archive), named=False)
+    found = kafka_side.take(topic, reading, Tables.pinned(spark, archive), named=False)
     return [
         Step(
-            settings.kafka_topic, topic_id, partition, loss.records, tuple(loss.offsets),
+            topic.name, topic_id, partition, loss.records, tuple(loss.offsets),
             verb="acknowledge", reason=f"nothing holds them, at offsets {_told(loss.offsets)}",
         )
         for (topic_id, partition), loss in found.losses.items()

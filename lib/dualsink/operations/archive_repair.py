@@ -4,30 +4,28 @@ Exact copies go, what Kafka contradicts becomes what Kafka has, and a row of no 
 quarantine. The archive is the record, but Kafka's bytes are the truth while they exist (see `table_repair`).
 """
 
-from functools import partial, reduce
+from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dualsink.events.model import ARCHIVE_COLUMNS, document_id_sql
 from dualsink.events.reading import Reading
-from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import shapes
 from dualsink.kafka.topic import Incarnation
 from dualsink.ledger import kafka_side
 from dualsink.ledger.digest import digested
 from dualsink.ledger.foreign import Judge
-from dualsink.operations import legal_holds, orphans, table_repair
+from dualsink.operations import orphans, table_repair
 from dualsink.operations.legal_holds import Holds
 from dualsink.operations.orphans import Deed
 from dualsink.operations.table_repair import KEY, Fault, Rows, Table
-from dualsink.settings import Settings
 
 _REASON = "rows of the archive that are no events of the topic"
 
 
 def mend(
-    spark: SparkSession, settings: Settings, judge: Judge, incarnation: Incarnation, who: str, dry_run: bool = False
+    judge: Judge, reading: Reading, holds: Holds, incarnation: Incarnation, who: str, dry_run: bool = False
 ) -> Rows:
     """Remove copies and foreign rows, replace altered ones.
 
@@ -36,24 +34,24 @@ def mend(
     files or Kafka drops the records meanwhile, CheckpointError if the topic is created again meanwhile, ShapeMismatch
     for a table with columns of somebody else's.
     """
-    shape, _ = shapes(Archive.of(settings))
+    archive, spark = judge.tables.names, judge.tables.archive.sparkSession
+    shape, _ = shapes(archive)
     # As it was before Kafka was asked: what another driver adds since is of records that came later.
     base, _ = judge.tables.snapshots
     if base is None:
         return Rows()
-    table = Table(spark, settings, "archive", shape, base)
+    table = Table(spark, archive, "archive", shape, base)
     position = judge.position
     records = kafka_side.records_between(spark, judge.topic, position.topic_id, position.kafka)
-    right = kafka_side.parsed(records, Reading.of(settings)).where("timestamp IS NOT NULL")
-    holds = legal_holds.read(settings.legal_holds)
+    right = kafka_side.parsed(records, reading).where("timestamp IS NOT NULL")
     found = _faults(table.rows().where(position.own()), judge, records, right, holds).persist()
     try:
         rows = Rows(table_repair.steps(table.name, found), table_repair.names(found))
         if not dry_run and rows.removed + rows.replaced:
             if rows.orphaned:
-                orphans.keep(Deed(spark, settings, who, _REASON), _orphans(table, found))
+                orphans.keep(Deed(spark, archive, who, _REASON), _orphans(table, found))
             begun = table_repair.entries(table, holds, rows.steps, who)
-            confirm = partial(incarnation.verify, settings.retry_deadline_seconds)
+            confirm = incarnation.verify
             table_repair.replace(table, found, lambda altered: right.join(altered, KEY, "left_semi"), begun, confirm)
         return rows
     finally:

@@ -23,7 +23,6 @@ from dualsink.iceberg.archive import Archive
 from dualsink.kafka.topic import Topic, topic_id, watermarks
 from dualsink.ledger import accounts, kafka_side
 from dualsink.opensearch import index
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log, legal_holds
 from dualsink.operations import plan as plan_of
@@ -89,9 +88,35 @@ class Retirement(plan_of.Result):
         return {"dry_run": self.dry_run, "who": self.who, "days": [step.as_dict() for step in self.steps]}
 
 
+@dataclass(frozen=True)
+class Terms:
+    """Terms on which the archive lets a day go.
+
+    `years` are those of archive and quarantine, `legal_holds` is a file, empty means none. A day that the topic or the
+    hot tier still has is not let go.
+    """
+
+    archive: Archive
+    topic: Topic
+    hot: HotTier
+    years: tuple[int, int]
+    legal_holds: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Terms":
+        """Return the terms of the settings."""
+        return cls(
+            Archive.of(settings),
+            Topic.of(settings),
+            HotTier.of(settings),
+            (settings.archive_years, settings.quarantine_years),
+            settings.legal_holds,
+        )
+
+
 def run(
     spark: SparkSession,
-    settings: Settings,
+    terms: Terms,
     who: str,
     why: str = "",
     dry_run: bool = False,
@@ -101,30 +126,28 @@ def run(
 
     A dry run changes nothing.
     """
-    archive = Archive.of(settings)
     if not dry_run:
-        audit_log.end_open(spark, archive)
-    work = None if dry_run else partial(execute, spark, archive, who=who, why=why)
-    return Retirement(dry_run, who, plan_of.carry_out(plan(spark, settings), work, say))
+        audit_log.end_open(spark, terms.archive)
+    work = None if dry_run else partial(execute, spark, terms.archive, who=who, why=why)
+    return Retirement(dry_run, who, plan_of.carry_out(plan(spark, terms), work, say))
 
 
-def plan(spark: SparkSession, settings: Settings, today: date | None = None) -> list[Step]:
+def plan(spark: SparkSession, terms: Terms, today: date | None = None) -> list[Step]:
     """Plan a step for every expired day of both tables.
 
     Steps are oldest day first, with one step for all younger days. A day is expired when it is before this day
-    `archive_years` (`quarantine_years`) ago, in UTC. It stays all the same while a legal hold holds an event of it,
+    the terms' years ago, in UTC. It stays all the same while a legal hold holds an event of it,
     while Kafka still has a record of it (a replay would bring it back), and while OpenSearch still has it (its
     retention needs the archive as proof).
     """
-    today, found = today or datetime.now(UTC).date(), legal_holds.read(settings.legal_holds)
-    years = (settings.archive_years, settings.quarantine_years)
+    today, found = today or datetime.now(UTC).date(), legal_holds.read(terms.legal_holds)
     steps: list[Step] = []
-    for shape, count in zip(tables.shapes(Archive.of(settings)), years, strict=True):
+    for shape, count in zip(tables.shapes(terms.archive), terms.years, strict=True):
         if spark.catalog.tableExists(shape.table):
             days = _days(spark, shape, f"{count} years, {found}")
             limit = _years_before(today, count)
             old = [day for day in days if day.day < limit]
-            steps += _decided(spark, settings, shape, old, found, count) + _younger(days[len(old) :], limit, count)
+            steps += _decided(spark, terms, shape, old, found, count) + _younger(days[len(old) :], limit, count)
     return steps
 
 
@@ -166,15 +189,15 @@ def _younger(days: list[Step], limit: date, years: int) -> list[Step]:
 
 
 def _decided(
-    spark: SparkSession, settings: Settings, shape: tables.Shape, days: list[Step], found: Holds, years: int
+    spark: SparkSession, terms: Terms, shape: tables.Shape, days: list[Step], found: Holds, years: int
 ) -> list[Step]:
     """Decide on expired days: kept, with the reason, or deleted."""
     if not days:
         return []
     rows = spark.read.option("versionAsOf", days[0].snapshot).table(shape.table)
     rows = rows.withColumn("day", F.to_date(shape.day)).where(F.col("day") <= F.lit(days[-1].day))
-    held, waiting = _held(rows, shape, found), _in_kafka(spark, Topic.of(settings), rows)
-    hot = _in_opensearch(settings) if shape.table == settings.archive_table else {}
+    held, waiting = _held(rows, shape, found), _in_kafka(spark, terms.topic, rows)
+    hot = _in_opensearch(terms.hot) if shape.table == terms.archive.table else {}
     kept = {day: reason for reasons in (hot, waiting, held) for day, reason in reasons.items()}
     gone = f"past its {years} years, held by nothing"
     return [
@@ -222,13 +245,13 @@ def _in_kafka(spark: SparkSession, topic: Topic, rows: DataFrame) -> dict[date, 
     return {row.day: f"Kafka still has {row['count']:,} of its records: its retention comes first" for row in counts}
 
 
-def _in_opensearch(settings: Settings) -> Mapping[date, str]:
+def _in_opensearch(hot: HotTier) -> Mapping[date, str]:
     """Return days that OpenSearch has, rehydrated ones too.
 
     Without their rows its documents would be unknown, and `rescue` would archive again what was erased.
     """
-    with closing(index.connect(Cluster.of(settings))) as client:
-        days = [index.day_indices(client, prefix) for prefix in HotTier.of(settings).prefixes]
+    with closing(index.connect(hot.cluster)) as client:
+        days = [index.day_indices(client, prefix) for prefix in hot.prefixes]
     there = {day: name for found in days for day, name in found.items()}
     return {day: f"OpenSearch still has {name}: `retention` comes first" for day, name in there.items()}
 

@@ -24,7 +24,6 @@ from dualsink.iceberg.servers import Storage
 from dualsink.ledger import digest, seals
 from dualsink.operations import audit_log
 from dualsink.operations import plan as plan_of
-from dualsink.settings import Settings
 
 _GONE = ("NotFoundException", "NoSuchKey", "does not exist", "404")
 
@@ -159,26 +158,26 @@ def moment_of(audit_at: str, now: datetime) -> datetime:
     return moment
 
 
-def take(spark: SparkSession, settings: Settings) -> Audit:
+def take(spark: SparkSession, archive: Archive, audit_at: str = "") -> Audit:
     """Take the audit at `audit_at`, or now if empty.
 
     Entries of the audit log whose run was cut short are ended first, by what the snapshots say. Raises SettingsError
     for a time that is to come, ServiceUnavailable where the catalogue does not answer.
     """
-    now, archive = datetime.now(UTC), Archive.of(settings)
-    moment = moment_of(settings.audit_at, now)
-    origin, unreadable = _origin(settings, moment)
+    now = datetime.now(UTC)
+    moment = moment_of(audit_at, now)
+    origin, unreadable = _origin(archive, moment)
     audit_log.end_open(spark, archive)
     days, deletions = [], _deletions(spark, archive, moment)
     if origin.snapshot_id is not None and not unreadable:
-        at = _at(archive, settings.nessie_ref, origin.commit)
+        at = _at(archive, origin.commit)
         days, unreadable = _days(spark, archive, at, origin, _by_day(archive, deletions))
     return Audit(
         moment.isoformat(),
         now.isoformat(timespec="seconds"),
         archive.table,
-        settings.nessie_ref,
-        {"s3.endpoint": settings.s3_endpoint, "s3.region": settings.s3_region},
+        archive.catalogue.ref,
+        {"s3.endpoint": archive.storage.endpoint, "s3.region": archive.storage.region},
         origin,
         unreadable,
         days,
@@ -189,18 +188,18 @@ def take(spark: SparkSession, settings: Settings) -> Audit:
 # -- origin -----------------------------------------------------------------------------------------
 
 
-def _origin(settings: Settings, moment: datetime) -> tuple[Origin, str]:
+def _origin(archive: Archive, moment: datetime) -> tuple[Origin, str]:
     """Return the archive's origin and, if unreadable, the reason."""
-    catalogue = Nessie.of(settings)
+    catalogue = Nessie.of(archive)
     commit = catalogue.commit_at(moment)
     if commit is None:
-        return Origin(), f"the branch {settings.nessie_ref} had no commit yet"
+        return Origin(), f"the branch {catalogue.ref} had no commit yet"
     entry = catalogue.table(commit.hash)
     if entry is None:
-        return Origin(commit), f"there was no table {settings.archive_table}"
+        return Origin(commit), f"there was no table {archive.table}"
     origin = Origin(commit, catalogue.last_change(commit), entry["metadataLocation"])
     try:
-        return _described(Storage.of(settings), origin), ""
+        return _described(archive.storage, origin), ""
     except FileNotFoundError:
         snapshot = entry["snapshotId"]
         reason = f"the metadata of snapshot {snapshot} is deleted; Nessie still knows the commit"
@@ -240,13 +239,13 @@ def _days(spark: SparkSession, archive: Archive, at: str, origin: Origin, deeds:
     return _beside_now(spark, archive, then, held, deeds), ""
 
 
-def _at(archive: Archive, ref: str, commit: Commit) -> str:
+def _at(archive: Archive, commit: Commit) -> str:
     """Return the archive's name at a commit.
 
     As Iceberg's catalogue for Nessie reads it.
     """
     namespace, _, table = archive.table.rpartition(".")
-    return f"{namespace}.`{table}@{ref}#{commit.hash}`"
+    return f"{namespace}.`{table}@{archive.catalogue.ref}#{commit.hash}`"
 
 
 def _beside_now(spark: SparkSession, archive: Archive, then: DataFrame, held: Sums, deeds: Deeds) -> list[Day]:

@@ -10,10 +10,9 @@ from opensearchpy import OpenSearch
 
 from dualsink.errors import PlatformError
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.opensearch import index
-from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
 GB = 2**30
@@ -110,11 +109,11 @@ class TierCost:
         return self.month * MONTHS
 
 
-def measure(settings: Settings) -> Measured:
+def measure(archive: Archive, hot: HotTier) -> Measured:
     """Ask both stores for what they hold."""
-    with index.connect(Cluster.of(settings)) as client:
-        hot = _hot(client, settings.opensearch_index)
-    return Measured(*hot, *reader.volume(reader.open_archive(Nessie.of(settings), Storage.of(settings))))
+    with index.connect(hot.cluster) as client:
+        in_hot = _hot(client, hot.alias)
+    return Measured(*in_hot, *reader.volume(reader.open_archive(archive)))
 
 
 def _hot(client: OpenSearch, alias: str) -> tuple[int, int]:

@@ -62,9 +62,10 @@ class Upkeep:
     @classmethod
     def of(cls, settings: Settings) -> "Upkeep":
         """Return the upkeep of the settings' archive."""
+        archive = Archive.of(settings)
         return cls(
-            Archive.of(settings),
-            Nessie.of(settings),
+            archive,
+            Nessie.of(archive),
             Bucket.of(settings),
             settings.snapshot_days,
             settings.orphan_hours,

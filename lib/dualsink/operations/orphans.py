@@ -16,25 +16,22 @@ from pyspark.sql import functions as F
 from dualsink.events.model import QUARANTINE_COLUMNS
 from dualsink.iceberg import data_files, quarantine, snapshots
 from dualsink.iceberg.archive import Archive
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.tables import shapes
 from dualsink.ledger import documents
 from dualsink.opensearch import reindex
-from dualsink.opensearch.bulk import Limits
-from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log
 from dualsink.operations.audit_log import Entry
-from dualsink.settings import Settings
 
 _SAME = ["key", "value"]
 
 
 @dataclass(frozen=True)
 class Deed:
-    """Deed for the audit log: by whom and why."""
+    """Deed for the archive's audit log: by whom and why."""
 
     spark: SparkSession
-    settings: Settings
+    archive: Archive
     who: str
     reason: str
 
@@ -51,13 +48,13 @@ def keep(deed: Deed, orphans: DataFrame) -> DataFrame:
     Those that are there already, of a run that was cut short, are not added again. Returns the ones that are there now,
     with all their columns.
     """
-    spark, archive = deed.spark, Archive.of(deed.settings)
+    spark, archive = deed.spark, deed.archive
     _, shape = shapes(archive)
     before = snapshots.current(spark, shape.table)
     known = _kept(snapshots.as_of(spark, shape.table, before))
     new = orphans.select(*QUARANTINE_COLUMNS).join(known, _SAME, "left_anti").dropDuplicates(_SAME)
     layout = data_files.layout(spark, shape.table, QUARANTINE_COLUMNS, shape.day)
-    files = data_files.write(new, Storage.of(deed.settings), layout)
+    files = data_files.write(new, archive.storage, layout)
     if files:
         today = {r.day: r["count"] for r in new.groupBy(F.to_date(shape.day).alias("day")).count().collect()}
         commit = partial(data_files.commit, spark, shape.table, files)
@@ -65,7 +62,7 @@ def keep(deed: Deed, orphans: DataFrame) -> DataFrame:
     return orphans.join(_kept(snapshots.pinned(spark, shape.table)), _SAME, "left_semi")
 
 
-def move_documents(deed: Deed, found: DataFrame) -> int:
+def move_documents(deed: Deed, hot: HotTier, found: DataFrame) -> int:
     """Move documents into the quarantine; returns how many are gone.
 
     They are as `documents.named` gives them, with their `trouble`. One that has changed meanwhile stays in OpenSearch,
@@ -73,7 +70,7 @@ def move_documents(deed: Deed, found: DataFrame) -> int:
     """
     orphans = rows(found, F.concat_ws("/", *documents.PLACE), F.col("source"), F.col("trouble"))
     gone = keep(deed, orphans).select(*documents.PLACE, "if_seq_no", "if_primary_term")
-    return reindex.delete(gone, Cluster.of(deed.settings), Limits.of(deed.settings))
+    return reindex.delete(gone, hot)
 
 
 def rows(found: DataFrame, key: Column, value: Column, trouble: Column) -> DataFrame:

@@ -7,38 +7,36 @@ record and is none becomes an orphan where it is (see `table_repair`).
 
 from functools import partial
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dualsink.events.model import RECORD
 from dualsink.events.records import RECORD_COLUMNS
 from dualsink.iceberg import quarantine
-from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import shapes
 from dualsink.kafka.topic import Incarnation
 from dualsink.ledger import digest, kafka_side
 from dualsink.ledger.foreign import NO_POSITION, PLACED, Judge
-from dualsink.operations import legal_holds, table_repair
+from dualsink.operations import table_repair
+from dualsink.operations.legal_holds import Holds
 from dualsink.operations.table_repair import KEY, Fault, Rows, Table
-from dualsink.settings import Settings
 
 _BYTES = [name for name in RECORD_COLUMNS if name not in RECORD]
 """Columns of a row that are its record's."""
 
 
-def mend(
-    spark: SparkSession, settings: Settings, judge: Judge, incarnation: Incarnation, who: str, dry_run: bool = False
-) -> Rows:
+def mend(judge: Judge, holds: Holds, incarnation: Incarnation, who: str, dry_run: bool = False) -> Rows:
     """Remove copies, replace altered rows, set foreign ones apart.
 
     Of this topic's records that wait, in one commit, which `who` answers for in the audit log. Raises as
     `archive_repair.mend` does.
     """
-    _, shape = shapes(Archive.of(settings))
+    archive, spark = judge.tables.names, judge.tables.archive.sparkSession
+    _, shape = shapes(archive)
     _, base = judge.tables.snapshots
     if base is None:
         return Rows()
-    table, position = Table(spark, settings, "quarantine", shape, base), judge.position
+    table, position = Table(spark, archive, "quarantine", shape, base), judge.position
     waiting = table.rows().where(position.own()).where(quarantine.unresolved(quarantine.PARSE))
     if waiting.isEmpty():
         return Rows()
@@ -47,11 +45,10 @@ def mend(
     try:
         rows = Rows(table_repair.steps(table.name, found), table_repair.names(found))
         if not dry_run and rows.removed + rows.replaced:
-            begun = table_repair.entries(table, legal_holds.read(settings.legal_holds), rows.steps, who)
-            confirm = partial(incarnation.verify, settings.retry_deadline_seconds)
+            begun = table_repair.entries(table, holds, rows.steps, who)
             troubles = found.where("trouble IS NOT NULL").select("file", "pos", "trouble")
             right = partial(_right, records=records, troubles=troubles)
-            table_repair.replace(table, found, right, begun, confirm)
+            table_repair.replace(table, found, right, begun, incarnation.verify)
         return rows
     finally:
         found.unpersist()

@@ -27,11 +27,8 @@ from dualsink.ledger import documents, hot_side
 from dualsink.ledger.book import DayLine, Difference, differences_of
 from dualsink.ledger.digest import digested
 from dualsink.opensearch import index, ism, reindex, sender
-from dualsink.opensearch.bulk import Limits
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import plan as plan_of
-from dualsink.settings import Settings
 from dualsink.spark import local_rows
 from dualsink.timeline import moment
 
@@ -182,33 +179,31 @@ def _proven(line: DayLine) -> str:
     return f"{line.day}: archive {line.archive:,}{refused}, rehydrated {line.opensearch:,}, digests {verdict}"
 
 
-def rehydrate(spark: SparkSession, settings: Settings, wanted: Range) -> Rehydration:
+def rehydrate(spark: SparkSession, archive: Archive, hot: HotTier, wanted: Range) -> Rehydration:
     """Rehydrate a range of the archive, and compare both sides.
 
     A day is left out while the hot tier holds it or must hold it. Given twice, it finds everything there. It may run
     beside the stream. Raises SettingsError for an unusable condition, MappingRefused where OpenSearch refuses more
     than a share of the documents, and what BulkWriter raises; the proof is the caller's to check.
     """
-    hot, archive = HotTier.of(settings), Archive.of(settings)
     tables.check_tables(spark, archive)
     rows = wanted.of(snapshots.pinned(spark, archive.table))
     counts = {
         row.day: row["count"]
         for row in rows.groupBy(F.to_date("timestamp").alias("day")).count().orderBy("day").collect()
     }
-    cluster, limits = Cluster.of(settings), Limits.of(settings)
-    with closing(index.connect(cluster)) as client:
+    with closing(index.connect(hot.cluster)) as client:
         skipped = _skipped(client, hot, list(counts))
         days = sorted(counts.keys() - skipped.keys())
         rows = rows.where(F.to_date("timestamp").isin(days))
         _create(client, hot, days)
         with _metered(client) as spent:
-            sent = reindex.send(rows, cluster, limits, hot, "create", hot.rehydrated)
+            sent = reindex.send(rows, hot, "create", hot.rehydrated)
         index.refresh(client, hot.alias)
         expires = _earliest(index.expiries(client, hot), days)
-    sender.check_refusals(Counter(sent.refused.values()), sum(counts.values()), settings.max_refused_share)
+    sender.check_refusals(Counter(sent.refused.values()), sum(counts.values()), hot.limits.refused_share)
     left_out = [Skipped(str(day), counts[day], reason=reason) for day, reason in sorted(skipped.items())]
-    copies = documents.read(spark, cluster, [f"{hot.rehydrated}-{day:%Y.%m.%d}" for day in days])
+    copies = documents.read(spark, hot.cluster, [f"{hot.rehydrated}-{day:%Y.%m.%d}" for day in days])
     proof = _proof(rows, wanted.of(copies), list(sent.refused))
     return Rehydration(
         sent.created, sent.existing, len(sent.refused), round(spent["wall"], 3), _per_event(sent, spent["cpu"]),

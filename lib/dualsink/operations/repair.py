@@ -36,12 +36,10 @@ from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.whereabouts import DELETED, Indices, Kind
 from dualsink.opensearch import index, reader, reindex
-from dualsink.opensearch.bulk import Limits
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.opensearch.reader import Stats
 from dualsink.opensearch.reindex import Sent
-from dualsink.operations import archive_repair, audit_log, orphans, quarantine_repair
+from dualsink.operations import archive_repair, audit_log, legal_holds, orphans, quarantine_repair
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
 from dualsink.operations.orphans import Deed
@@ -176,7 +174,7 @@ def repair(
     left alone. A dry run changes nothing. Raises SettingsError where `delete_unknown` is another number, PartialAnswer
     for an index that fails meanwhile.
     """
-    archive = Archive.of(settings)
+    archive, topic, hot = Archive.of(settings), Topic.of(settings), HotTier.of(settings)
     check_tables(spark, archive)
     checkpoint = Checkpoint.of(settings)
     who = who or audit_log.whoever()
@@ -185,7 +183,7 @@ def repair(
             audit_log.end_open(spark, archive)
         rows, resolved = _mend_tables(spark, settings, who, dry_run)
         tables = Tables.pinned(spark, archive)
-        with found(spark, settings, tables) as there:
+        with found(topic, hot, tables) as there:
             apart, steps = there.apart, _steps(there.apart)
             counts = sum((Counter(step.counts) for step in steps), Counter())
             others = {kind: count for kind, count in counts.items() if kind not in _MENDED}
@@ -196,8 +194,8 @@ def repair(
             if dry_run or not steps:
                 return planned
             if delete_unknown:
-                audit_log.append(spark, archive, *_deletions(settings.opensearch_index, steps, who))
-            return _mend(settings, tables, apart, planned, who, delete_unknown is not None)
+                audit_log.append(spark, archive, *_deletions(hot.alias, steps, who))
+            return _mend(hot, tables, apart, planned, who, delete_unknown is not None)
 
 
 def _mend_tables(spark: SparkSession, settings: Settings, who: str, dry_run: bool) -> tuple[Rows, int]:
@@ -206,25 +204,26 @@ def _mend_tables(spark: SparkSession, settings: Settings, who: str, dry_run: boo
     Returns what was mended, and how many records are resolved. The quarantine first: archived rows are compared with
     records that wait there, too.
     """
-    archive, topic = Archive.of(settings), Topic.of(settings)
+    archive, topic, reading = Archive.of(settings), Topic.of(settings), Reading.of(settings)
+    holds = legal_holds.read(settings.legal_holds)
     with topics.Incarnation(topic) as incarnation:
         tables = Tables.pinned(spark, archive)
         judge = Judge(topic, tables, Position.of(topic, tables, incarnation.id))
-        rows = quarantine_repair.mend(spark, settings, judge, incarnation, who, dry_run)
-        rows += archive_repair.mend(spark, settings, judge, incarnation, who, dry_run)
-        resolved, left = _resolve_archived(spark, settings, judge.position, dry_run)
+        rows = quarantine_repair.mend(judge, holds, incarnation, who, dry_run)
+        rows += archive_repair.mend(judge, reading, holds, incarnation, who, dry_run)
+        resolved, left = _resolve_archived(spark, archive, reading, judge.position, dry_run)
     return rows + Rows(left=left), resolved
 
 
 def _resolve_archived(
-    spark: SparkSession, settings: Settings, position: Position, dry_run: bool
+    spark: SparkSession, archive: Archive, reading: Reading, position: Position, dry_run: bool
 ) -> tuple[int, tuple[str, ...]]:
     """Resolve records of the quarantine that the archive holds.
 
     A re-drive that was killed leaves them. Returns how many there were, and the names of those whose row is not what
     today's parser makes of the record: which of the two is right only a person can say.
     """
-    tables = Tables.pinned(spark, Archive.of(settings))
+    tables = Tables.pinned(spark, archive)
     waiting = tables.quarantine.where(position.own()).where(quarantine.unresolved(quarantine.PARSE))
     archived = digested(tables.archive.where(position.own())).select(*IDENTITY, F.col("digest").alias("archived"))
     both = waiting.join(archived, list(IDENTITY)).persist()
@@ -232,7 +231,7 @@ def _resolve_archived(
         if both.isEmpty():
             return 0, ()
         records = both.select(*RECORD_COLUMNS).dropDuplicates(list(RECORD))
-        parsed = digested(kafka_side.parsed(records, Reading.of(settings)).where("timestamp IS NOT NULL"))
+        parsed = digested(kafka_side.parsed(records, reading).where("timestamp IS NOT NULL"))
         judged = both.join(parsed.select(*IDENTITY, "digest"), list(IDENTITY), "left")
         same = F.expr("archived <=> digest")
         done, apart = (judged.where(each).select(*quarantine.STAGED, "topic").distinct() for each in (same, ~same))
@@ -261,13 +260,12 @@ class Found:
 
 
 @contextmanager
-def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[Found]:
+def found(topic: Topic, hot: HotTier, tables: Tables) -> Iterator[Found]:
     """Yield what is apart.
 
     No stream runs meanwhile, and `tables` were pinned since.
     """
-    days, lost = _indices(Cluster.of(settings), HotTier.of(settings))
-    topic = Topic.of(settings)
+    days, lost = _indices(hot)
     with topics.Incarnation(topic) as incarnation:
         asked: list[Position] = []
 
@@ -276,17 +274,17 @@ def found(spark: SparkSession, settings: Settings, tables: Tables) -> Iterator[F
             return asked[-1]
 
         indices = Indices(days, list(lost))
-        with whereabouts.apart(spark, settings, tables, incarnation.id, position, indices) as apart:
-            incarnation.verify(settings.retry_deadline_seconds)
+        with whereabouts.apart(topic, hot, tables, incarnation.id, position, indices) as apart:
+            incarnation.verify()
             yield Found(apart, asked[-1], [_lost(stats) for stats in lost.values()])
 
 
-def _indices(cluster: Cluster, hot: HotTier) -> tuple[dict[str, date], dict[str, Stats]]:
+def _indices(hot: HotTier) -> tuple[dict[str, date], dict[str, Stats]]:
     """Return readable day indices, and lost ones, by name.
 
     Rehydrated ones too. The former with their days, and refreshed; of the latter shards are lost.
     """
-    with closing(index.connect(cluster)) as client:
+    with closing(index.connect(hot.cluster)) as client:
         stats = {name: each for prefix in hot.prefixes for name, each in index.day_stats(client, prefix).items()}
         days = {name: day for prefix in hot.prefixes for day, name in index.day_indices(client, prefix).items()}
         whole = {name: day for name, day in days.items() if name in stats and not stats[name].lost}
@@ -348,20 +346,19 @@ def _deletions(alias: str, steps: Iterable[Step], who: str) -> list[Entry]:
 
 
 def _mend(
-    settings: Settings, tables: Tables, apart: DataFrame, planned: Repaired, who: str, with_unknown: bool
+    hot: HotTier, tables: Tables, apart: DataFrame, planned: Repaired, who: str, with_unknown: bool
 ) -> Repaired:  # fmt: skip
     # In this order: a document whose coordinates were changed may have the id of one that is to be written.
     gone = [*DELETED, Kind.UNKNOWN] if with_unknown else DELETED
-    cluster, limits, hot = Cluster.of(settings), Limits.of(settings), HotTier.of(settings)
-    orphaned = _move_disputed(settings, apart, who) if _count(planned, Kind.DISPUTED) else 0
-    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), cluster, limits)
+    orphaned = _move_disputed(hot, tables.names, apart, who) if _count(planned, Kind.DISPUTED) else 0
+    deleted = reindex.delete(apart.where(F.col("kind").isin(*gone)).select(*documents.PLACE), hot)
     # `create`: what has the place of a document that is lacking is not known, and stays.
-    lacking = reindex.send(_rows(tables, apart, Kind.LACKING), cluster, limits, hot, "create", hot.alias)
+    lacking = reindex.send(_rows(tables, apart, Kind.LACKING), hot, "create", hot.alias)
     altered = Sent()
     for prefix in hot.prefixes if _count(planned, Kind.ALTERED) else ():
         there = apart.where(F.col("index").rlike(f"^{re.escape(prefix)}-{_DAY}$"))
-        altered.add(reindex.send(_rows(tables, there, Kind.ALTERED), cluster, limits, hot, "index", prefix))
-    _indices(cluster, hot)
+        altered.add(reindex.send(_rows(tables, there, Kind.ALTERED), hot, "index", prefix))
+    _indices(hot)
     written, refused = lacking.created + altered.created, len(lacking.refused) + len(altered.refused)
     counts = {kind: count for kind, count in planned.left.counts.items() if kind not in gone}
     left = replace(planned.left, counts=counts, taken=lacking.existing)
@@ -375,12 +372,12 @@ def _count(planned: Repaired, kind: Kind) -> int:
     return sum(step.counts.get(kind, 0) for step in planned.steps)
 
 
-def _move_disputed(settings: Settings, apart: DataFrame, who: str) -> int:
+def _move_disputed(hot: HotTier, archive: Archive, apart: DataFrame, who: str) -> int:
     """Move documents that nothing proves into the quarantine."""
     places = apart.where(F.col("kind") == Kind.DISPUTED).select(*documents.PLACE)
-    found = documents.named(Cluster.of(settings), places).withColumn("trouble", F.lit(_DISPUTED)).persist()
+    found = documents.named(hot.cluster, places).withColumn("trouble", F.lit(_DISPUTED)).persist()
     try:
-        return orphans.move_documents(Deed(apart.sparkSession, settings, who, _DISPUTED), found)
+        return orphans.move_documents(Deed(apart.sparkSession, archive, who, _DISPUTED), hot, found)
     finally:
         found.unpersist()
 

@@ -117,7 +117,7 @@ def replay(spark: SparkSession, settings: Settings, start: str, end: str) -> Rep
 
         def confirm() -> None:
             checkpoint.confirm()
-            incarnation.verify(settings.retry_deadline_seconds)
+            incarnation.verify()
 
         claim = Claim("replay", ranges, compared, confirm, {})
         records = by_coordinates(reader.between(spark, topic, bounds.first, bounds.end), incarnation.id)

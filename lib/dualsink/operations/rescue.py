@@ -16,7 +16,6 @@ from dualsink import words
 from dualsink.events.model import ARCHIVE_COLUMNS, IDENTITY, document_id_sql, index_name_sql
 from dualsink.iceberg import data_files
 from dualsink.iceberg.archive import Archive
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.tables import check_tables
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import documents
@@ -24,7 +23,7 @@ from dualsink.ledger.digest import of_event
 from dualsink.ledger.foreign import NO_RECORD, Judge
 from dualsink.ledger.tables import Tables
 from dualsink.ledger.whereabouts import Kind
-from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log, orphans
 from dualsink.operations import plan as plan_of
 from dualsink.operations.orphans import Deed
@@ -89,7 +88,7 @@ def rescue(spark: SparkSession, settings: Settings, who: str = "", why: str = ""
     dry run changes nothing at all. Raises CheckpointError, and adds nothing, while a stream runs or where another
     writer has added the same offsets meanwhile.
     """
-    archive = Archive.of(settings)
+    archive, topic, hot = Archive.of(settings), Topic.of(settings), HotTier.of(settings)
     check_tables(spark, archive)
     checkpoint = Checkpoint.of(settings)
     with checkpoint.locked(spark):
@@ -97,16 +96,16 @@ def rescue(spark: SparkSession, settings: Settings, who: str = "", why: str = ""
             audit_log.end_open(spark, archive)
         tables = Tables.pinned(spark, archive)
         compared = Compared(*tables.snapshots)
-        with found(spark, settings, tables) as there:
-            judge = Judge(Topic.of(settings), tables, there.position)
-            unknown = _judged(settings, judge, there.apart.where(F.col("kind") == Kind.UNKNOWN)).persist()
+        with found(topic, hot, tables) as there:
+            judge = Judge(topic, tables, there.position)
+            unknown = _judged(hot, judge, there.apart.where(F.col("kind") == Kind.UNKNOWN)).persist()
             try:
                 steps = _steps(unknown)
                 counts = [sum(step.documents for step in steps if step.verb == verb) for verb in _VERBS]
                 if steps and not dry_run:
-                    deed = Deed(spark, settings, who or audit_log.whoever(), f"{_REASON}; {why}" if why else _REASON)
+                    deed = Deed(spark, archive, who or audit_log.whoever(), f"{_REASON}; {why}" if why else _REASON)
                     _archive(deed, unknown.where("trouble IS NULL"), compared, checkpoint)
-                    orphans.move_documents(deed, unknown.where("trouble IS NOT NULL"))
+                    orphans.move_documents(deed, hot, unknown.where("trouble IS NOT NULL"))
                 return Rescued(dry_run, steps, *counts, there.lost)
             finally:
                 unknown.unpersist()
@@ -118,18 +117,18 @@ _VERBS = ("archive", "quarantine")
 # -- what a document is --------------------------------------------------------------------------------
 
 
-def _judged(settings: Settings, judge: Judge, unknown: DataFrame) -> DataFrame:
+def _judged(hot: HotTier, judge: Judge, unknown: DataFrame) -> DataFrame:
     """Return whole unknown documents with their `trouble`.
 
     That is why they are no events of the topic, null of those that are. One that has changed since it was found is left
     to the next run, as is a copy of another one.
     """
     same = [F.col(f"document.{name}").eqNullSafe(F.col(f"known.{name}")) for name in (*documents.PLACE, *IDENTITY)]
-    named = documents.named(Cluster.of(settings), unknown).alias("document")
+    named = documents.named(hot.cluster, unknown).alias("document")
     whole = named.join(unknown.alias("known"), _all(same), "left_semi")
     trouble = _trouble(judge)
     judged = whole.withColumns({"digest": of_event(whole.columns), "trouble": trouble})
-    home = F.expr(f"index = {index_name_sql(settings.opensearch_index)}")
+    home = F.expr(f"index = {index_name_sql(hot.alias)}")
     claims = Window.partitionBy(*IDENTITY, F.col("trouble").isNull()).orderBy(home.desc(), "index", "id")
     ranked = judged.withColumns({"chosen": F.first("digest").over(claims), "rank": F.row_number().over(claims)})
     other = ranked.where("trouble IS NOT NULL OR rank = 1 OR digest <> chosen")
@@ -170,13 +169,13 @@ def _steps(unknown: DataFrame) -> list[Step]:
 
 def _archive(deed: Deed, rows: DataFrame, compared: Compared, checkpoint: Checkpoint) -> None:
     """Add rows to the archive by a fenced commit."""
-    spark, archive = deed.spark, Archive.of(deed.settings)
+    spark, archive = deed.spark, deed.archive
     claim = Claim("rescue", ranges_of(rows), compared, checkpoint.confirm, {})
     if not claim.ranges:
         return
     days = {r.day: r["count"] for r in rows.groupBy(F.to_date("timestamp").alias("day")).count().collect()}
     layout = data_files.layout(spark, archive.table, ARCHIVE_COLUMNS, "timestamp")
-    files = data_files.write(rows, Storage.of(deed.settings), layout)
+    files = data_files.write(rows, archive.storage, layout)
     claim.confirm()
 
     def commit(properties: dict[str, str]) -> None:

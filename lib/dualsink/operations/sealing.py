@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from dualsink import words
 from dualsink.errors import LedgerMismatch
+from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.day_files import DayFiles
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.storage import file_system
 from dualsink.iceberg.tables import check_tables
 from dualsink.kafka import topic as topics
@@ -27,6 +27,7 @@ from dualsink.ledger.ledger import Ledger
 from dualsink.ledger.proven import Proven, digested_days, files_of
 from dualsink.ledger.seals import Seal, Span
 from dualsink.ledger.tables import Tables
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import audit_log
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
@@ -42,14 +43,14 @@ def validate(spark: SparkSession, settings: Settings, everything: bool = False) 
     Nothing is sealed where it does not hold. With `everything` no seal is trusted. Days of which a batch is under way
     are left to the next ledger.
     """
-    archive = Archive.of(settings)
+    topic, archive, hot = Topic.of(settings), Archive.of(settings), HotTier.of(settings)
     check_tables(spark, archive)
-    committed = Checkpoint.of(settings).seen(settings.kafka_topic, topics.topic_id(Topic.of(settings)))
-    tables = Tables.pinned(spark, archive)
-    book, proven = ledger.taken(spark, settings, tables, everything=everything, committed=committed)
+    committed = Checkpoint.of(settings).seen(topic.name, topics.topic_id(topic))
+    tables, reading = Tables.pinned(spark, archive), Reading.of(settings)
+    book, proven = ledger.taken(topic, hot, reading, tables, everything=everything, committed=committed)
     if not book.holds:
         return book, []
-    proven = replace(proven, files=proven.files or files_of(tables, file_system(Storage.of(settings))))
+    proven = replace(proven, files=proven.files or files_of(tables, file_system(archive.storage)))
     return book, _seal(tables, proven, book.taken_at)
 
 

@@ -12,7 +12,6 @@ from dualsink.errors import PlatformError
 from dualsink.iceberg import encryption, lifecycle, object_lock, policy, reader, tables
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka.topic import Topic, ensure_topic
 from dualsink.opensearch import alias, index, ism
@@ -20,16 +19,16 @@ from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import plan as plan_of
 from dualsink.settings import Settings
-from dualsink.stream.health import Check, check_servers
+from dualsink.stream.health import Check, Servers
 
 
-def check_services(spark: SparkSession, settings: Settings) -> list[Check]:
+def check_services(spark: SparkSession, servers: Servers) -> list[Check]:
     """Check Spark, Kafka, OpenSearch, Nessie and S3.
 
     Never raises for a server that does not answer.
     """
     java = spark.sparkContext._jvm.System.getProperty("java.version")
-    return [Check("Spark", True, f"{spark.version}, Java {java}"), *check_servers(settings)]
+    return [Check("Spark", True, f"{spark.version}, Java {java}"), *servers.check()]
 
 
 def create_all(spark: SparkSession, settings: Settings) -> dict[str, str]:
@@ -68,9 +67,9 @@ def _bucket_rules(settings: Settings) -> dict[str, str]:
         kind = settings.s3_sse
         done[f"encryption of bucket {bucket.name} ({kind})"] = encryption.ensure(bucket, kind, settings.s3_kms_key)
     if settings.tier_storage_class:
-        nessie = Nessie.of(settings)
-        place = reader.data_folder(reader.open_archive(nessie, Storage.of(settings)))
-        tier = lifecycle.Tier(nessie.key, place, settings.tier_storage_class, settings.tier_after_days)
+        archive = Archive.of(settings)
+        place = reader.data_folder(reader.open_archive(archive))
+        tier = lifecycle.Tier(Nessie.of(archive).key, place, settings.tier_storage_class, settings.tier_after_days)
         name = f"tier of the archive's files ({tier.storage_class} after {tier.days} days)"
         done[name] = lifecycle.ensure_tier(bucket, tier)
     return done
@@ -110,7 +109,7 @@ def run(spark: SparkSession, settings: Settings, say: plan_of.Say = plan_of.quie
 
     Raises PlatformError naming the checks that fail.
     """
-    checks = check_services(spark, settings)
+    checks = check_services(spark, Servers.of(settings))
     for check in checks:
         say(str(check))
     if failed := [check.name for check in checks if not check.ok]:

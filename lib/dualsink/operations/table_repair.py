@@ -22,14 +22,12 @@ from dualsink.errors import ShapeMismatch
 from dualsink.events.model import IDENTITY
 from dualsink.iceberg import data_files
 from dualsink.iceberg.archive import Archive
-from dualsink.iceberg.servers import Storage
 from dualsink.iceberg.tables import Shape
 from dualsink.ledger.book import NAMED_AT_MOST
 from dualsink.operations import audit_log
 from dualsink.operations import plan as plan_of
 from dualsink.operations.audit_log import Entry
 from dualsink.operations.legal_holds import Holds
-from dualsink.settings import Settings
 
 KEY = list(IDENTITY)
 
@@ -119,7 +117,7 @@ class Table:
     """Table to mend at a snapshot: `archive` or `quarantine`."""
 
     spark: SparkSession
-    settings: Settings
+    archive: Archive
     name: str
     shape: Shape
     base: int
@@ -230,11 +228,11 @@ def replace(
     stay = there.join(touched, place, "left_anti")
     altered = there.join(touched.where(F.col("fault") == Fault.ALTERED).select(*place), place, "left_semi")
     new = stay.select(*columns).unionByName(right(altered).select(*columns))
-    storage = Storage.of(table.settings)
+    storage = table.archive.storage
     written = data_files.write(new, storage, data_files.layout(spark, shape.table, shape.columns, shape.day))
     # Not what the files count: another engine may have deleted rows by their positions.
     rows = there.count() - touched.where(F.col("fault").isin(*REMOVED)).count()
     old = data_files.known(spark, shape.table, table.base, files)
     confirm()
     commit = partial(data_files.replace, spark, shape.table, table.base, old, written, rows)
-    audit_log.carry_out(spark, Archive.of(table.settings), begun, commit)
+    audit_log.carry_out(spark, table.archive, begun, commit)

@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pyspark.sql import SparkSession
 
 from dualsink.errors import SettingsError
 from dualsink.iceberg import security
-from dualsink.iceberg.servers import Catalogue, Storage
+from dualsink.iceberg.archive import Archive
+from dualsink.iceberg.servers import Storage
 from dualsink.kafka.security import ALLOWED_TOKEN_URLS
 from dualsink.settings import Secret, Settings
 from dualsink.spark import java, signals, trust
@@ -29,6 +31,26 @@ _REDACTED = "(?i)token|secret|password|credential|jaas|keystore|access[.-]?key"
 """Names of options whose values Spark writes nowhere."""
 
 
+@dataclass(frozen=True)
+class Driver:
+    """Driver of Spark: master, memory, and its own folder.
+
+    An empty `master` leaves both to spark-submit. `token_url` is the one that its JVM may ask for Kafka's tokens, empty
+    means none.
+    """
+
+    master: str
+    memory: str
+    folder: Path
+    token_url: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Driver":
+        """Return the driver of the settings."""
+        folder = settings.data_path / "spark"
+        return cls(settings.spark_master, settings.spark_driver_memory, folder, settings.kafka_token_url)
+
+
 def spark_session(
     settings: Settings, name: str = "dualsink", java_options: tuple[str, ...] = (), record_classes: bool = False
 ) -> SparkSession:
@@ -42,18 +64,18 @@ def spark_session(
     SettingsError for keys out of reach.
     """
     _silence_py4j()
-    storage = Storage.of(settings)
+    driver, archive = Driver.of(settings), Archive.of(settings)
     # A signal in the middle of the JVM's start would leave it behind, waiting for a word from Python.
     with signals.noted():
-        if SHARED in os.environ and _fits(storage.access_key.variable):
+        if SHARED in os.environ and _fits(archive.storage.access_key.variable):
             return _shared_session()
-        _prepare_environment(settings.spark_master, storage)
-        configuration = {"spark.app.name": name, **_configuration(settings, java_options, record_classes)}
+        _prepare_environment(driver.master, archive.storage)
+        configuration = {"spark.app.name": name, **_configuration(driver, archive, java_options, record_classes)}
         if PORT not in os.environ and not SparkContext._gateway:
             conf = SparkConf().setAll(configuration.items())
             SparkContext._ensure_initialized(gateway=launch_quietly(conf), conf=conf)
         # Not before: PySpark hands the configuration of a new JVM over on its command line.
-        return SparkSession.builder.config(map=configuration | identity(settings)).getOrCreate()
+        return SparkSession.builder.config(map=configuration | identity(archive)).getOrCreate()
 
 
 def _silence_py4j() -> None:
@@ -105,14 +127,15 @@ def _shared_session() -> SparkSession:
     return SparkSession.builder.getOrCreate()
 
 
-def _configuration(settings: Settings, java_options: tuple[str, ...], record_classes: bool) -> dict[str, str]:
-    scratch = settings.data_path / "spark"
-    scratch.mkdir(parents=True, exist_ok=True)
+def _configuration(
+    driver: Driver, archive: Archive, java_options: tuple[str, ...], record_classes: bool
+) -> dict[str, str]:
+    driver.folder.mkdir(parents=True, exist_ok=True)
     machine = {}
-    if master := settings.spark_master:
-        options = _java_options(settings, scratch, record_classes) + java_options
-        machine = _machine(settings, scratch, options) | _local_only(master)
-    return machine | _rules(scratch) | catalog(settings)
+    if driver.master:
+        options = _java_options(driver, archive, record_classes) + java_options
+        machine = _machine(driver, options) | _local_only(driver.master)
+    return machine | _rules(driver.folder) | catalog(archive)
 
 
 def _prepare_environment(master: str, storage: Storage) -> None:
@@ -169,14 +192,14 @@ def _rules(scratch: Path) -> dict[str, str]:
     }
 
 
-def _machine(settings: Settings, scratch: Path, java_options: tuple[str, ...]) -> dict[str, str]:
+def _machine(driver: Driver, java_options: tuple[str, ...]) -> dict[str, str]:
     """Return settings that spark-submit would otherwise decide."""
     return {
-        "spark.master": settings.spark_master,
-        **_jars(settings.spark_master),
-        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.master": driver.master,
+        **_jars(driver.master),
+        "spark.driver.memory": driver.memory,
         "spark.driver.extraJavaOptions": shlex.join(java_options),
-        "spark.local.dir": str(scratch),
+        "spark.local.dir": str(driver.folder),
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -194,12 +217,12 @@ def _jars(master: str) -> dict[str, str]:
     return {"spark.jars": ",".join(jars)}
 
 
-def _java_options(settings: Settings, scratch: Path, record_classes: bool) -> tuple[str, ...]:
-    places = (f"-Dlog4j2.configurationFile={_LOG_CONFIG}", f"-Dderby.system.home={scratch}")
-    places += trust.java_options(settings, scratch)
-    if settings.kafka_token_url:
-        places += (f"-D{ALLOWED_TOKEN_URLS}={settings.kafka_token_url}",)
-    if not _is_local(settings.spark_master):
+def _java_options(driver: Driver, archive: Archive, record_classes: bool) -> tuple[str, ...]:
+    places = (f"-Dlog4j2.configurationFile={_LOG_CONFIG}", f"-Dderby.system.home={driver.folder}")
+    places += trust.java_options(archive, driver.folder)
+    if driver.token_url:
+        places += (f"-D{ALLOWED_TOKEN_URLS}={driver.token_url}",)
+    if not _is_local(driver.master):
         return places
     own = Path(find_spec("pyspark").origin).with_name("jars")
     classes = Classes("spark", java.find(java.SPARK), [*spark_jars(), *sorted(own.glob("*.jar"))])
@@ -221,30 +244,35 @@ def _local_only(master: str) -> dict[str, str]:
     return place | {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 
 
-def catalog(settings: Settings) -> dict[str, str]:
+def catalog(archive: Archive) -> dict[str, str]:
     """Return the catalogue's settings: Nessie for names, S3 for files."""
-    prefix = f"spark.sql.catalog.{settings.catalog_name}"
+    prefix = _prefix(archive)
     return {
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         prefix: "org.apache.iceberg.spark.SparkCatalog",
         f"{prefix}.type": "nessie",
-        f"{prefix}.uri": settings.nessie_uri,
-        f"{prefix}.ref": settings.nessie_ref,
-        f"{prefix}.warehouse": settings.warehouse,
+        f"{prefix}.uri": archive.catalogue.uri,
+        f"{prefix}.ref": archive.catalogue.ref,
+        f"{prefix}.warehouse": archive.warehouse,
         f"{prefix}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-        f"{prefix}.client.region": settings.s3_region,
-        f"{prefix}.s3.endpoint": settings.s3_endpoint,
+        f"{prefix}.client.region": archive.storage.region,
+        f"{prefix}.s3.endpoint": archive.storage.endpoint,
         f"{prefix}.s3.path-style-access": "true",
         # A reader must see what another process has just committed.
         f"{prefix}.cache-enabled": "false",
-        **{f"{prefix}.{name}": value for name, value in security.file_io(Storage.of(settings)).items()},
+        **{f"{prefix}.{name}": value for name, value in security.file_io(archive.storage).items()},
     }
 
 
-def identity(settings: Settings) -> dict[str, str]:
+def identity(archive: Archive) -> dict[str, str]:
     """Return the catalogue's settings that hold secrets.
 
     Keep them in memory.
     """
-    prefix = f"spark.sql.catalog.{settings.catalog_name}"
-    return {f"{prefix}.{name}": value for name, value in security.nessie_properties(Catalogue.of(settings)).items()}
+    properties = security.nessie_properties(archive.catalogue)
+    return {f"{_prefix(archive)}.{name}": value for name, value in properties.items()}
+
+
+def _prefix(archive: Archive) -> str:
+    name, _, _ = archive.table.partition(".")
+    return f"spark.sql.catalog.{name}"

@@ -1,4 +1,4 @@
-"""Trust of Spark's JVM: public authorities and the settings'."""
+"""Trust of Spark's JVM: public authorities and the archive's."""
 
 import warnings
 from pathlib import Path
@@ -11,19 +11,17 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from dualsink.errors import SettingsError
 from dualsink.files import write_atomically
-from dualsink.settings import Settings
-
-_PARAMETERS = ("nessie_ca_file", "s3_ca_file")
-"""Authorities of what the JVM speaks HTTPS with; Kafka's travel with its options."""
+from dualsink.iceberg.archive import Archive
 
 
-def java_options(settings: Settings, folder: Path) -> tuple[str, ...]:
+def java_options(archive: Archive, folder: Path) -> tuple[str, ...]:
     """Return the options by which a JVM trusts the authorities.
 
-    Empty if the settings name none. Writes the store, which holds no secret, into `folder`. Raises SettingsError naming
-    a file that cannot be used.
+    Those of catalogue and storage, as Kafka's travel with its options. Empty if there are none. Writes the store, which
+    holds no secret, into `folder`. Raises SettingsError naming a file that cannot be used.
     """
-    named = {name: file for name in _PARAMETERS if (file := getattr(settings, name))}
+    files = {"nessie_ca_file": archive.catalogue.ca_file, "s3_ca_file": archive.storage.ca_file}
+    named = {name: file for name, file in files.items() if file}
     if not named:
         return ()
     trusted = [each for name, file in named.items() for each in _certificates(name, Path(file))]

@@ -19,6 +19,7 @@ from opensearchpy.exceptions import (
 
 from dualsink import local_servers
 from dualsink.errors import DeploymentError, DualsinkError, PlatformError, ServiceUnavailable
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.security import storage_failure
 from dualsink.iceberg.servers import Storage
@@ -47,20 +48,50 @@ class Check:
         return f"[{'OK' if self.ok else 'FAIL'}] {self.name}: {self.detail}"
 
 
-def check_servers(settings: Settings) -> list[Check]:
-    """Check Kafka, OpenSearch, Nessie and S3 side by side.
+@dataclass(frozen=True)
+class Servers:
+    """Servers of a pipeline: Kafka, OpenSearch, Nessie and S3.
 
-    Never raises for a server that does not answer.
+    The `checkpoint` is the bucket of a stored one, empty without.
     """
-    storage, checkpoint = Storage.of(settings), settings.checkpoint_url
-    attempts = {
-        "Kafka": partial(_kafka, Brokers.of(settings)),
-        "OpenSearch": partial(_opensearch, Cluster.of(settings)),
-        "Nessie": partial(_nessie, Nessie.of(settings)),
-        "S3": partial(_s3, storage, [storage.bucket, urlsplit(checkpoint).netloc or storage.bucket]),
-    }
-    with ThreadPoolExecutor(len(attempts)) as pool:
-        return list(pool.map(_try, attempts, attempts.values()))
+
+    brokers: Brokers
+    cluster: Cluster
+    archive: Archive
+    checkpoint: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Servers":
+        """Return the servers of the settings."""
+        bucket = urlsplit(settings.checkpoint_url).netloc
+        return cls(Brokers.of(settings), Cluster.of(settings), Archive.of(settings), bucket)
+
+    def check(self) -> list[Check]:
+        """Check all side by side.
+
+        Never raises for a server that does not answer.
+        """
+        storage = self.archive.storage
+        attempts = {
+            "Kafka": partial(_kafka, self.brokers),
+            "OpenSearch": partial(_opensearch, self.cluster),
+            "Nessie": partial(_nessie, Nessie.of(self.archive)),
+            "S3": partial(_s3, storage, [storage.bucket, self.checkpoint or storage.bucket]),
+        }
+        with ThreadPoolExecutor(len(attempts)) as pool:
+            return list(pool.map(_try, attempts, attempts.values()))
+
+    def explained(self, error: Exception) -> Exception:
+        """Return the error of this package for `error`, if known.
+
+        Else `error` itself. Servers are asked only if nothing else explains it: one that does not answer is then named.
+        """
+        if known := failures.explained(error):
+            return known
+        if isinstance(error, AuthenticationException | AuthorizationException):
+            return security.explained(self.cluster, error)
+        silent = [check for check in self.check() if not check.ok]
+        return ServiceUnavailable(f"{_no_answer(silent)} {failures.NEXT}") if silent else error
 
 
 def require_servers(settings: Settings) -> None:
@@ -69,7 +100,7 @@ def require_servers(settings: Settings) -> None:
     With what to do about local ones, by whether their processes live. Raises DeploymentError for one that answers and
     lets nobody in.
     """
-    failed = [check for check in check_servers(settings) if not check.ok]
+    failed = [check for check in Servers.of(settings).check() if not check.ok]
     if refused := [check.detail for check in failed if check.refused]:
         raise DeploymentError(f"{'; '.join(refused)}.")
     if failed:
@@ -80,19 +111,6 @@ def require_servers(settings: Settings) -> None:
 
 def _no_answer(failed: Iterable[Check]) -> str:
     return f"No answer from {'; '.join(f'{check.name} ({check.detail})' for check in failed)}."
-
-
-def explained(error: Exception, settings: Settings) -> Exception:
-    """Return the error of this package for `error`, if known.
-
-    Else `error` itself. Servers are asked only if nothing else explains it: one that does not answer is then named.
-    """
-    if known := failures.explained(error):
-        return known
-    if isinstance(error, AuthenticationException | AuthorizationException):
-        return security.explained(Cluster.of(settings), error)
-    silent = [check for check in check_servers(settings) if not check.ok]
-    return ServiceUnavailable(f"{_no_answer(silent)} {failures.NEXT}") if silent else error
 
 
 def _try(name: str, attempt: Callable[[], str]) -> Check:

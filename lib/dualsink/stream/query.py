@@ -22,7 +22,6 @@ from dualsink.kafka.topic import Incarnation, Topic
 from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
 from dualsink.opensearch import index
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 from dualsink.spark import failures
@@ -99,7 +98,9 @@ class Stream:
         self._spark = spark
         self._settings = settings
         self._report = report
+        self._topic, self._archive, self._hot = Topic.of(settings), Archive.of(settings), HotTier.of(settings)
         self._checkpoint = Checkpoint.of(settings)
+        self._servers = health.Servers.of(settings)
         self._open = ExitStack()
         self._batches: list[BatchReport] = []
         self._error: Exception | None = None
@@ -110,10 +111,11 @@ class Stream:
     def __enter__(self) -> "Stream":
         with ExitStack() as opened:
             opened.enter_context(self._checkpoint.locked(self._spark))
-            self._incarnation = opened.enter_context(Incarnation(Topic.of(self._settings)))
+            self._incarnation = opened.enter_context(Incarnation(self._topic))
             self._checkpoint.check(self._incarnation.id)
-            _evolve(self._spark, self._settings)
-            self._telemetry = opened.enter_context(Telemetry(self._settings))
+            _evolve(self._spark, self._archive, self._hot)
+            run, port = self._settings.run_path, self._settings.metrics_port
+            self._telemetry = opened.enter_context(Telemetry(self._topic, self._checkpoint, run, port))
             self._signals = opened.enter_context(signal_notes.noted())
             self._catch_up()
             self._open = opened.pop_all()
@@ -128,10 +130,11 @@ class Stream:
         They were rolled back, or made anew, and the query itself reads none of it again. Raises CheckpointError where
         Kafka no longer has what the query is to read next.
         """
-        goes_on, topic = self._checkpoint.next().get(self._settings.kafka_topic), Topic.of(self._settings)
+        topic = self._topic
+        goes_on = self._checkpoint.next().get(topic.name)
         if not goes_on:
             return
-        tables = Tables.pinned(self._spark, Archive.of(self._settings))
+        tables = Tables.pinned(self._spark, self._archive)
         position = Position.of(topic, tables, self._incarnation.id)
         self._checkpoint.check_kept(topic.name, goes_on, {p: each.beginning for p, each in position.partitions.items()})
         passed, number = position.lacking_before(goes_on), self._checkpoint.last()
@@ -151,7 +154,7 @@ class Stream:
 
         Its first batch may be a repetition.
         """
-        guard = ReplayGuard(self._spark, Archive.of(self._settings), self._confirm)
+        guard = ReplayGuard(self._spark, self._archive, self._confirm)
         return DualSink(Target.of(self._settings), guard, self._incarnation.id)
 
     def _confirm(self) -> None:
@@ -160,7 +163,7 @@ class Stream:
         Since this run's start.
         """
         self._checkpoint.confirm()
-        self._incarnation.verify(self._settings.retry_deadline_seconds)
+        self._incarnation.verify()
 
     def batch(self, batch_id: int) -> Batch:
         """Return query, number and planned offsets of a batch.
@@ -169,7 +172,7 @@ class Stream:
         """
         query_id = self._checkpoint.query_id
         assert query_id  # Spark writes it before the first batch
-        begins = self._checkpoint.begins(batch_id)[self._settings.kafka_topic]
+        begins = self._checkpoint.begins(batch_id)[self._topic.name]
         return Batch(query_id, batch_id, self._checkpoint.planned(batch_id), begins)
 
     @property
@@ -193,7 +196,7 @@ class Stream:
                 self._checkpoint.save()
                 self._note(write_batch(records, batch_id))
             except Exception as error:
-                self._error = health.explained(error, self._settings)
+                self._error = self._servers.explained(error)
                 self._telemetry.failure(batch_id, self._error)
                 raise
 
@@ -203,7 +206,7 @@ class Stream:
         """Return the query over records, with checkpoint, without trigger."""
         writer = records.writeStream.foreachBatch(self.observed(write_batch))
         writer = writer.option("checkpointLocation", self.checkpoint_location)
-        return writer.queryName(f"dualsink {self._settings.kafka_topic}")
+        return writer.queryName(f"dualsink {self._topic.name}")
 
     def wait(self, query: StreamingQuery, seconds: float | None = None) -> None:
         """Wait until the query ends, then stop it.
@@ -217,7 +220,7 @@ class Stream:
             self._await(query)
         except Exception as error:
             if not self._ended:
-                raise self._error or health.explained(error, self._settings) from None
+                raise self._error or self._servers.explained(error) from None
         finally:
             self._seconds += time.monotonic() - began
             with suppress(*failures.GONE):
@@ -248,16 +251,16 @@ class Stream:
             self._batches.append(batch)
             self._report(batch, self._telemetry.batch(batch))
             try:
-                batch.check_mapping(self._settings.max_refused_share)
+                batch.check_mapping(self._hot.limits.refused_share)
             except MappingRefused as refused:
                 self._refused = refused
 
 
-def _evolve(spark: SparkSession, settings: Settings) -> None:
+def _evolve(spark: SparkSession, archive: Archive, hot: HotTier) -> None:
     """Bring tables and day indices to this version's shape.
 
     What OpenSearch refuses here, the batch reports.
     """
-    tables.evolve_tables(spark, Archive.of(settings))
-    with closing(index.connect(Cluster.of(settings), timeout=10)) as client, suppress(TransportError):
-        index.evolve(client, HotTier.of(settings))
+    tables.evolve_tables(spark, archive)
+    with closing(index.connect(hot.cluster, timeout=10)) as client, suppress(TransportError):
+        index.evolve(client, hot)

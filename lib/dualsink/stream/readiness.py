@@ -36,8 +36,8 @@ def tables(settings: Settings) -> list[str]:
 
     Raises ServiceUnavailable if the catalogue does not answer.
     """
-    wanted = Archive.of(settings).written
-    return [f"table {table}" for table in wanted if Nessie.of(settings, table.rpartition(".")[2]).table() is None]
+    archive = Archive.of(settings)
+    return [f"table {table}" for table in archive.written if Nessie.of(archive, table).table() is None]
 
 
 def template(settings: Settings) -> list[str]:

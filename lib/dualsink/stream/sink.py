@@ -20,7 +20,6 @@ from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.tables import HELD
 from dualsink.kafka.reader import by_coordinates
 from dualsink.opensearch import index, sender
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.stream import task
 from dualsink.stream.exactly_once import Batch, Claim, ReplayGuard, spans
@@ -110,7 +109,7 @@ def store(records: DataFrame, target: Target, claim: Claim, clock: Clock | None 
     the claim does not allow a commit.
     """
     clock = clock or Clock()
-    _restore_template(target.cluster, target.hot)
+    _restore_template(target.hot)
     found = clock.time("pass", lambda: _pass(records, target))
     clock.time("commit", lambda: _commit(records.sparkSession, target.archive, found, claim))
     return found
@@ -137,12 +136,12 @@ def _without_nulls(records: DataFrame, name: str) -> Column:
     return F.coalesce(name, F.array().cast(records.schema[name].dataType)).alias(name)
 
 
-def _restore_template(cluster: Cluster, hot: HotTier) -> None:
+def _restore_template(hot: HotTier) -> None:
     """Ask for the template, a request a batch.
 
     What OpenSearch refuses here, the batch reports.
     """
-    with closing(index.connect(cluster, timeout=10)) as client, suppress(TransportError):
+    with closing(index.connect(hot.cluster, timeout=10)) as client, suppress(TransportError):
         index.restore_template(client, hot)
 
 

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
-from dualsink.iceberg.servers import Storage
-from dualsink.opensearch.bulk import Limits
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
@@ -20,10 +17,7 @@ class Target:
 
     reading: Reading
     archive: Archive
-    storage: Storage
-    cluster: Cluster
     hot: HotTier
-    limits: Limits
 
     @classmethod
     def of(cls, settings: Settings) -> "Target":
@@ -34,8 +28,5 @@ class Target:
         return cls(
             Reading.of(settings),
             Archive.of(settings),
-            Storage.of(settings),
-            Cluster.of(settings),
             HotTier.of(settings),
-            Limits.of(settings),
         )

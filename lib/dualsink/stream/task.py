@@ -139,12 +139,12 @@ class Task:
     """
 
     def __init__(self, target: Target, archive: Layout, kept: Layout):
-        storage, name = file_system(target.storage), uuid.uuid4().hex
+        storage, name = file_system(target.archive.storage), uuid.uuid4().hex
         self._hot = target.hot
         self._parser = target.reading.parser
         self._archive = DataFileWriter(archive, storage, name)
         self._quarantine = DataFileWriter(kept, storage, name)
-        self._sender = Sender(target.cluster, target.limits, self._refuse_documents)
+        self._sender = Sender(self._hot.cluster, self._hot.limits, self._refuse_documents)
         self._summary = Summary()
 
     def __enter__(self) -> "Task":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -15,9 +16,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from dualsink.errors import PlatformError
-from dualsink.kafka.brokers import Brokers
-from dualsink.kafka.topic import consumer
-from dualsink.settings import Settings
+from dualsink.kafka.topic import Topic, consumer
 from dualsink.stream.backlog import Backlog, Lag
 from dualsink.stream.checkpoint import Checkpoint
 from dualsink.stream.sink import BatchReport
@@ -28,26 +27,26 @@ class Telemetry:
 
     It closes its file, its metrics port and its Kafka connection.
 
-    Raises PlatformError if `metrics_port` is taken.
+    `run` is the run's folder, a `metrics_port` of 0 means none. Raises PlatformError if the port is taken.
     """
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
+    def __init__(self, topic: Topic, checkpoint: Checkpoint, run: Path, metrics_port: int):
+        self._topic, self._checkpoint = topic, checkpoint
+        self._run, self._port = run, metrics_port
         self._newest: dict[str, int] = {}
         self._lock = threading.Lock()
         self._ended = False
 
     def __enter__(self) -> "Telemetry":
-        settings = self._settings
         with ExitStack() as stack:
-            client = stack.enter_context(closing(consumer(Brokers.of(settings))))
-            self._backlog = Backlog(settings.kafka_topic, Checkpoint.of(settings), client)
-            settings.run_path.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((settings.run_path / "batches.jsonl").open("a", encoding="utf-8"))
-            self._log = _logger(file).bind(run_id=settings.run_id or "interactive", topic=settings.kafka_topic)
+            client = stack.enter_context(closing(consumer(self._topic.brokers)))
+            self._backlog = Backlog(self._topic.name, self._checkpoint, client)
+            self._run.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((self._run / "batches.jsonl").open("a", encoding="utf-8"))
+            self._log = _logger(file).bind(run_id=self._run.name, topic=self._topic.name)
             self._metrics = _Metrics(CollectorRegistry())
-            if settings.metrics_port:
-                stack.callback(_serve(self._metrics.registry, settings.metrics_port))
+            if self._port:
+                stack.callback(_serve(self._metrics.registry, self._port))
             self._open = stack.pop_all()
         return self
 

@@ -20,9 +20,9 @@ import requests
 
 from dualsink.errors import SettingsError
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.security import nessie_properties
-from dualsink.iceberg.servers import Catalogue, Storage
+from dualsink.iceberg.servers import Catalogue
 from dualsink.kafka import security, topic
 from dualsink.kafka.brokers import Brokers
 from dualsink.kafka.topic import Topic
@@ -85,7 +85,7 @@ Warm = tuple[float, float, int]
 def _commits(settings: Settings) -> Progress:
     """Return moment and rows of each commit that added some."""
     since_boot = time.monotonic() - time.time()
-    snapshots = reader.open_archive(Nessie.of(settings), Storage.of(settings)).snapshots()
+    snapshots = reader.open_archive(Archive.of(settings)).snapshots()
     rows = [(s.timestamp_ms / 1000 + since_boot, int(s.summary["added-records"] or 0)) for s in snapshots]
     return [commit for commit in rows if commit[1]]
 
@@ -333,7 +333,7 @@ def _opensearch(settings: Settings, connector: str) -> dict[str, Any]:
 
 
 def _archived(settings: Settings) -> int:
-    snapshot = reader.open_archive(Nessie.of(settings), Storage.of(settings)).current_snapshot()
+    snapshot = reader.open_archive(Archive.of(settings)).current_snapshot()
     return int(snapshot.summary["total-records"] or 0) if snapshot else 0
 
 

@@ -17,8 +17,7 @@ from opensearchpy import OpenSearch
 from opensearchpy.exceptions import OpenSearchException
 
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
 from dualsink.operations import setup
@@ -128,7 +127,7 @@ def _archived(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
 
     Both in milliseconds; committed is the time of the snapshot with its offset.
     """
-    table = reader.open_archive(Nessie.of(settings), Storage.of(settings))
+    table = reader.open_archive(Archive.of(settings))
     events = table.scan(selected_fields=("partition", "offset", "kafka_timestamp")).to_arrow()
     partition, offset = (events[name].to_numpy() for name in ("partition", "offset"))
     made = np.zeros(len(offset), dtype=np.int64)

@@ -7,6 +7,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from dualsink.iceberg.archive import Archive
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import rehydration, setup
 from dualsink.settings import Settings
 from dualsink_workbench.bench import loading, rig
@@ -32,7 +34,7 @@ def _round(spark: SparkSession, servers: LocalServers, settings: Settings, event
     span = rehydration.Range(end - timedelta(days=1, minutes=10), end + timedelta(minutes=10))
     start = time.monotonic()
     with Meter(rig.pids(servers), os.getpid()) as meter:
-        done = rehydration.rehydrate(spark, settings, span)
+        done = rehydration.rehydrate(spark, Archive.of(settings), HotTier.of(settings), span)
     ended = time.monotonic()
     done.proof.check()
     if done.created != events:

@@ -127,7 +127,7 @@ def with_run_id(settings: Settings, goes_on: bool = False) -> Settings:
 
 def _check_goes_on(settings: Settings, goes_on: bool) -> None:
     run = f"Run {settings.run_id} exists already ({settings.run_path})"
-    report = results.read_report(settings)
+    report = results.read_report(settings.run_path)
     if not goes_on or report is None:
         raise SettingsError(f"{run}: choose another --run-id, or go on with stages of it, such as --stages 04,05.")
     if report["environment"] != settings.environment:
@@ -242,7 +242,7 @@ class _Run:
         self._stages = [Stage(notebook.stem) for notebook in notebooks]
         self._out = out
         self._params = parameters.write(settings, settings.run_path / "params.yaml")
-        earlier = results.read_report(settings) or {"stages": [], "started": results.now()}
+        earlier = results.read_report(settings.run_path) or {"stages": [], "started": results.now()}
         self._started = earlier["started"]
         again = {notebook.stem for notebook in notebooks}
         self._earlier = [Stage(**stage) for stage in earlier["stages"] if stage["name"] not in again]
@@ -258,7 +258,7 @@ class _Run:
             with unhurried():
                 self._give_back_jvm(status)
                 self._report(status)
-        if ledger := results.ledger(self._settings):
+        if ledger := results.ledger(self._settings.run_path):
             console.show_ledger(ledger, self._out)
         return status
 
@@ -298,7 +298,7 @@ class _Run:
             stage.status = "interrupted"
             raise
         finally:
-            if recorded := results.read(self._settings, stage.name):
+            if recorded := results.read(self._settings.run_path, stage.name):
                 stage.fact, stage.result = recorded["fact"], recorded["result"]
             width = max(len(stage.name) for stage in self._stages)
             self._out.print(console.stage_line(stage, width), soft_wrap=True)
@@ -337,7 +337,7 @@ class _Run:
         asked = self._settings.enable_validation and results.LEDGER_STAGE in {stage.name for stage in self._stages}
         if not asked:
             return True
-        ledger = results.ledger(self._settings)
+        ledger = results.ledger(self._settings.run_path)
         if ledger is None:
             self._out.print(f"{results.LEDGER_STAGE} recorded no ledger.", style="red")
         return bool(ledger and ledger["holds"])
@@ -347,7 +347,7 @@ class _Run:
         folder = self._settings.run_path
         for stage, error in self._pages.missing().items():
             self._out.print(f"No page of {stage}: {type(error).__name__}: {error}", style="yellow", soft_wrap=True)
-        if report := results.read_report(self._settings):
+        if report := results.read_report(self._settings.run_path):
             self._out.print(f"Page:      {pages.write_index(report, folder)}", soft_wrap=True)
         self._out.print(f"Report:    {folder / 'report.json'}", soft_wrap=True)
         self._out.print(f"Notebooks: {folder}/*.ipynb", soft_wrap=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import urllib3
 
+from dualsink.iceberg.archive import Archive
 from dualsink.spark import trust
 from dualsink.spark.java import VECTORS, Java, Need, openjdk
 from dualsink_workbench.servers import trino_security
@@ -56,7 +57,7 @@ class Trino(Server):
             "-XX:ReservedCodeCacheSize=240m",
             f"--add-modules={VECTORS}",
         )
-        flags += trust.java_options(self.settings, self.folder)
+        flags += trust.java_options(Archive.of(self.settings), self.folder)
         core = next(jars.glob("trino-server-core-*"))
         program = ("-Dconfig=config.properties", "-cp", f"{core}/lib/*", "io.trino.server.TrinoServer")
         keys = {name: self.settings.secret(f"s3_{name}_key_env") for name in ("access", "secret")}

@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from dualsink.errors import PlatformError
 from dualsink.iceberg import lifecycle, object_lock, reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer
 from dualsink.kafka.source import Source
@@ -42,7 +41,7 @@ def archive(local: Settings, spark, tmp_path_factory) -> tuple[Settings, dict[st
     places = {"checkpoint_dir": str(folder / "checkpoint"), "runs_dir": str(folder)}
     settings = local.model_copy(update=names | rules | places)
     Bucket.of(settings).client.create_bucket(Bucket=settings.s3_bucket)
-    for name, value in catalog(settings).items():
+    for name, value in catalog(Archive.of(settings)).items():
         if name.startswith("spark.sql.catalog."):
             spark.conf.set(name, value)
     done = setup.create_all(spark, settings)
@@ -72,7 +71,7 @@ def test_setting_up_says_what_was_locked_and_that_there_is_no_tier_and_goes_on(a
 
 def test_no_version_of_a_data_file_can_be_deleted(archive):
     settings, _ = archive
-    table = reader.open_archive(Nessie.of(settings), Storage.of(settings))
+    table = reader.open_archive(Archive.of(settings))
     prefix = reader.data_folder(table).removeprefix(f"s3://{settings.s3_bucket}/")
     files = objects(settings, prefix)
     assert files

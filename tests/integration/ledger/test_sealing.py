@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dualsink.errors import LedgerMismatch
+from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer, topic
@@ -16,6 +17,7 @@ from dualsink.ledger import ledger, proven
 from dualsink.ledger.book import Ledger
 from dualsink.ledger.position import Position
 from dualsink.ledger.tables import Tables
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import repair, sealing, setup
 from dualsink.settings import Settings
 from dualsink.stream import query
@@ -36,7 +38,7 @@ def read(spark: SparkSession, settings: Settings) -> tuple[date, ...] | None:
     """Days of the archive that a ledger would read now."""
     tables = Tables.pinned(spark, Archive.of(settings))
     position = Position.of(Topic.of(settings), tables, topic.topic_id(Topic.of(settings)))
-    return proven.of(settings, tables, position, everything=False).days(settings.archive_table)
+    return proven.of(Reading.of(settings), tables, position, everything=False).days(settings.archive_table)
 
 
 def validated(spark: SparkSession, settings: Settings) -> Ledger:
@@ -69,7 +71,8 @@ def test_days_that_are_sealed_and_unchanged_are_not_read_and_the_ledger_says_the
     query.run(spark, sealed)
     for offset in (2, 14, None):  # Kafka has a part of the first day, of the last one, and nothing any more
         kafka_retention.apply(Topic.of(sealed), offset)
-        some, known = ledger.taken(spark, sealed, Tables.pinned(spark, Archive.of(sealed)))
+        tables = Tables.pinned(spark, Archive.of(sealed))
+        some, known = ledger.taken(Topic.of(sealed), HotTier.of(sealed), Reading.of(sealed), tables)
         assert known.days(sealed.archive_table) == (OLD[1], TODAY)
         whole = ledger.take(spark, sealed, everything=True)
         assert whole.holds and some.sealed_days == 2 and some.sealed_events == 8

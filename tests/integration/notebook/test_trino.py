@@ -57,7 +57,7 @@ def running(servers: LocalServers) -> Iterator[ServerStatus]:
 
 @pytest.fixture(scope="module")
 def analyst(stores: Settings, running: ServerStatus) -> Iterator[Connection]:
-    with closing(trino.connect(stores)) as connection:
+    with closing(trino.Trino.of(stores).connect()) as connection:
         yield connection
 
 
@@ -69,7 +69,7 @@ def test_trino_is_optional_and_its_absence_is_told(servers, local):
     assert not status_of_trino(servers).running
     assert status_of_trino(servers).optional
     require_servers(local)
-    assert trino.connect(local) is None
+    assert trino.Trino.of(local).connect() is None
 
 
 def test_it_runs_on_a_java_of_its_own_and_listens_on_loopback_alone(running):
@@ -130,5 +130,5 @@ def test_an_analyst_cannot_change_the_archive(analyst, stores):
 
 def test_once_stopped_it_is_absent_again(servers, running, stores):
     servers.stop("trino")
-    assert trino.connect(stores) is None
+    assert trino.Trino.of(stores).connect() is None
     assert not psutil.pid_exists(running.pid)

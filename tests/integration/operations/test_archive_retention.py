@@ -14,6 +14,7 @@ from dualsink.kafka.producer import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.operations import archive_retention, audit, audit_log, maintenance, setup
+from dualsink.operations.archive_retention import Terms
 from dualsink.settings import Settings
 from dualsink.stream import query
 from dualsink_workbench import kafka_retention
@@ -59,7 +60,7 @@ def kept(spark, years, tmp_path):
     def kept(*lines: str) -> dict[date, str]:
         file = tmp_path / "holds.yaml"
         file.write_text("\n".join(["holds:", "  - name: case 14", "    reason: lawsuit", *lines]))
-        steps = archive_retention.plan(spark, years.model_copy(update={"legal_holds": str(file)}))
+        steps = archive_retention.plan(spark, Terms.of(years.model_copy(update={"legal_holds": str(file)})))
         return {step.day: step.reason for step in steps if step.verb == "keep" and step.day in OLD}
 
     return kept
@@ -105,7 +106,7 @@ def test_the_quarantine_is_held_by_its_arrival_and_kept_while_kafka_has_the_reco
     later = TODAY.replace(year=TODAY.year + 8, day=min(TODAY.day, 28))
     reasons = []
     for holds in (str(file), ""):
-        steps = archive_retention.plan(spark, years.model_copy(update={"legal_holds": holds}), later)
+        steps = archive_retention.plan(spark, Terms.of(years.model_copy(update={"legal_holds": holds})), later)
         (step,) = [step for step in steps if step.table == years.quarantine_table]
         reasons.append((step.verb, step.reason))
     assert reasons[0] == ("keep", "legal hold case 14 on 1 of its events (lawsuit)")
@@ -118,7 +119,7 @@ def test_the_quarantine_is_held_by_its_arrival_and_kept_while_kafka_has_the_reco
 @pytest.fixture(scope="module")
 def retired(spark, years) -> list[archive_retention.Step]:
     """What was done of a plan after which the first day's files were rewritten and the second day got late events."""
-    steps = archive_retention.plan(spark, years)
+    steps = archive_retention.plan(spark, Terms.of(years))
     spark.sql(f"UPDATE {years.archive_table} SET level = 'WARN' WHERE to_date(timestamp) = '{OLD[0]}'")
     send(years, [OLD[1]], "late")
     query.run(spark, years)
@@ -134,7 +135,7 @@ def test_days_past_their_years_go_whole_and_the_ledger_holds(spark, years, retir
 def test_events_that_arrived_since_the_plan_stay_and_their_day_too_while_kafka_has_them(spark, years, retired):
     rows = spark.table(years.archive_table).where(f"to_date(timestamp) = '{OLD[1]}'").collect()
     assert {row.service for row in rows} == {"late"}
-    step = next(step for step in archive_retention.plan(spark, years) if step.day == OLD[1])
+    step = next(step for step in archive_retention.plan(spark, Terms.of(years)) if step.day == OLD[1])
     assert (step.verb, step.reason[:38]) == ("keep", "Kafka still has 3 of its records: its ")
 
 
@@ -196,10 +197,10 @@ def test_a_retirement_explains_just_what_it_took_also_if_it_was_killed_before_it
     with monkeypatch.context() as patch:
         patch.setattr(audit_log, "append", killed_after)
         with pytest.raises(RuntimeError, match="killed"):
-            archive_retention.run(spark, settings, "anna")
-    archive_retention.run(spark, settings, "anna")
+            archive_retention.run(spark, Terms.of(settings), "anna")
+    archive_retention.run(spark, Terms.of(settings), "anna")
     assert [(e.action, e.rows) for e in audit_log.entries(spark, Archive.of(settings)).collect()] == [
         ("retiring", 3), ("retired", 3), ("retiring", 3), ("retired", 3),
     ]  # fmt: skip
-    days = audit.take(spark, settings.model_copy(update={"audit_at": then})).days
+    days = audit.take(spark, Archive.of(settings), then).days
     assert [(day.verdict, day.lost, day.explained) for day in days] == [("deleted", 3, 3), ("LOST", 3, 2)]

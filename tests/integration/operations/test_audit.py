@@ -20,6 +20,7 @@ from dualsink.ledger import ledger
 from dualsink.ledger.book import Ledger
 from dualsink.notebook import results
 from dualsink.operations import audit, setup
+from dualsink.operations.audit import Audit
 from dualsink.settings import Settings, project_root
 from dualsink.stream import query
 
@@ -47,6 +48,10 @@ class Pipeline(NamedTuple):
     def at(self, moment: str) -> Settings:
         """Its settings for an audit."""
         return Settings.from_values(self.settings.parameters() | {"audit_at": moment})
+
+
+def take(spark, settings: Settings) -> Audit:
+    return audit.take(spark, Archive.of(settings), settings.audit_at)
 
 
 def now() -> str:
@@ -78,7 +83,7 @@ def recorded(spark, pipeline, monkeypatch) -> dict:
     """What `audit --at` wrote into the run's folder, run within this session's Spark."""
     monkeypatch.setattr(type(spark), "stop", lambda self: None)
     jobs.audit(pipeline.at(pipeline.moment))
-    return results.read(pipeline.settings, results.AUDIT_STAGE)
+    return results.read(pipeline.settings.run_path, results.AUDIT_STAGE)
 
 
 def recompute(file) -> subprocess.CompletedProcess:
@@ -91,20 +96,20 @@ def recompute(file) -> subprocess.CompletedProcess:
 
 
 def test_an_audit_between_two_batches_equals_the_ledger_of_that_time(spark, pipeline):
-    found = audit.take(spark, pipeline.at(pipeline.moment))
+    found = take(spark, pipeline.at(pipeline.moment))
     told = [(line.day, line.archive, line.archive_digest) for line in pipeline.ledger.days]
     assert [(day.day, day.events, day.digest) for day in found.days] == told
     assert [(day.verdict, day.events_now) for day in found.days] == [("grown", 5)] * 3
 
 
 def test_an_audit_of_now_equals_the_ledger_of_now(spark, pipeline):
-    found, book = audit.take(spark, pipeline.settings), ledger.take(spark, pipeline.settings)
+    found, book = take(spark, pipeline.settings), ledger.take(spark, pipeline.settings)
     assert [(day.day, day.digest) for day in found.days] == [(line.day, line.archive_digest) for line in book.days]
     assert {day.verdict for day in found.days} == {"unchanged"}
 
 
 def test_it_names_the_commit_and_the_snapshot(spark, pipeline):
-    origin = audit.take(spark, pipeline.at(pipeline.moment)).origin
+    origin = take(spark, pipeline.at(pipeline.moment)).origin
     first, second = spark.sql(
         f"SELECT * FROM {pipeline.settings.archive_table}.snapshots ORDER BY committed_at"
     ).collect()
@@ -144,18 +149,18 @@ def test_the_answer_is_one_line_and_data(pipeline, recorded):
 
 def test_before_the_table_was_made_it_says_so(spark, pipeline):
     elsewhere = pipeline.at(pipeline.moment).model_copy(update={"iceberg_table": "made_later"})
-    found = audit.take(spark, elsewhere)
+    found = take(spark, elsewhere)
     assert (found.days, found.unreadable[:18]) == ([], "there was no table")
 
 
 def test_before_the_catalogues_first_commit_it_says_so(spark, pipeline):
-    found = audit.take(spark, pipeline.at("2001-01-01"))
+    found = take(spark, pipeline.at("2001-01-01"))
     assert (found.days, found.unreadable) == ([], "the branch main had no commit yet")
 
 
 def test_a_time_to_come_is_refused(spark, pipeline):
     with pytest.raises(SettingsError, match="is to come"):
-        audit.take(spark, pipeline.at("2999-01-01"))
+        take(spark, pipeline.at("2999-01-01"))
 
 
 # -- what has gone since, last: it changes the table ---------------------------------------------------
@@ -163,15 +168,15 @@ def test_a_time_to_come_is_refused(spark, pipeline):
 
 def test_the_policy_is_that_of_then(spark, pipeline):
     policy.record(spark, Archive.of(pipeline.settings), policy.of(pipeline.settings) | {"hot_days": 3})
-    assert audit.take(spark, pipeline.at(pipeline.moment)).origin.policy == policy.of(pipeline.settings)
-    assert audit.take(spark, pipeline.settings).origin.policy["hot_days"] == 3
+    assert take(spark, pipeline.at(pipeline.moment)).origin.policy == policy.of(pipeline.settings)
+    assert take(spark, pipeline.settings).origin.policy["hot_days"] == 3
 
 
 def test_what_was_altered_or_deleted_without_a_word_is_named_as_lost(spark, pipeline):
     table = pipeline.settings.archive_table
     spark.sql(f"DELETE FROM {table} WHERE to_date(timestamp) = '{DAYS[0]}'")
     spark.sql(f"UPDATE {table} SET level = 'WARN' WHERE to_date(timestamp) = '{DAYS[1]}' AND message = 'Größe 1'")
-    found = audit.take(spark, pipeline.at(pipeline.moment))
+    found = take(spark, pipeline.at(pipeline.moment))
     assert [(day.verdict, day.events, day.lost) for day in found.days] == [
         ("LOST", 4, 4),
         ("LOST", 4, 1),
@@ -187,21 +192,21 @@ def test_a_deletion_that_the_audit_log_has_is_told_with_who_and_why(spark, pipel
         'retired' AS action, '{table}' AS table_name, DATE '{DAYS[0]}' AS day, 5L AS rows, 1000L AS bytes,
         '7 years, no legal holds' AS policy, 'past its 7 years' AS reason, 1L AS snapshot_before, 2L AS snapshot_after
     """)
-    found = audit.take(spark, pipeline.at(pipeline.moment))
+    found = take(spark, pipeline.at(pipeline.moment))
     (why,) = found.days[0].reasons
     assert (found.days[0].verdict, found.days[1].verdict) == ("deleted", "LOST")
     assert why.startswith("5 rows retired by anna at 20") and why.endswith(
         "policy 7 years, no legal holds: past its 7 years"
     )
     assert [entry["day"] for entry in found.as_dict()["deletions"]] == [DAYS[0]]
-    assert audit.take(spark, pipeline.settings).deletions == []
+    assert take(spark, pipeline.settings).deletions == []
 
 
 def test_of_an_expired_snapshot_it_says_what_is_still_known(spark, pipeline):
     table = pipeline.settings.archive_table
-    before = audit.take(spark, pipeline.at(pipeline.moment)).origin
+    before = take(spark, pipeline.at(pipeline.moment)).origin
     spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('gc.enabled'='true')")
     spark.sql(f"CALL {pipeline.settings.catalog_name}.system.expire_snapshots(table => '{table}', older_than => now())")
-    found = audit.take(spark, pipeline.at(pipeline.moment))
+    found = take(spark, pipeline.at(pipeline.moment))
     assert found.days == [] and found.origin == before
     assert found.unreadable == f"snapshot {before.snapshot_id} has expired with its files; it said it had 12 rows"

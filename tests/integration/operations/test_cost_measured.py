@@ -8,10 +8,12 @@ import pytest
 
 from dualsink.cli import jobs
 from dualsink.errors import PlatformError
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka import generator, producer
 from dualsink.kafka.topic import Topic
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster
+from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import cost, setup
 from dualsink.stream import query
 
@@ -34,4 +36,5 @@ def test_sizes_are_those_of_both_stores_and_the_command_draws_them(spark, settin
         "measured on 400 events in OpenSearch"
     )
     assert plt.imread(tmp_path / "cost.png").shape[1] > 900
-    assert cost.tiers(cost.measure(settings), cost.Assumptions.of(settings))[1].bytes_per_event == files / 400
+    measured = cost.measure(Archive.of(settings), HotTier.of(settings))
+    assert cost.tiers(measured, cost.Assumptions.of(settings))[1].bytes_per_event == files / 400

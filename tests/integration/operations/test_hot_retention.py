@@ -156,7 +156,7 @@ def test_a_ledger_of_a_day_of_which_a_shard_is_lost_raises(spark, half):
     with closing(hot_index.connect(Cluster.of(half))) as client, lost_shard(client, index_of(half, 5)):
         with pytest.raises(Exception) as told:
             ledger.take(spark, wide)
-        error = health.explained(told.value, wide)
+        error = health.Servers.of(wide).explained(told.value)
         assert isinstance(error, PartialAnswer) and index_of(half, 5) in str(error)
     ledger.take(spark, wide).check()
 

@@ -19,6 +19,7 @@ from tests.support.days import day
 from dualsink.cli import jobs
 from dualsink.errors import MaintenanceRefused, ServiceUnavailable
 from dualsink.iceberg import data_files, snapshots
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer
@@ -126,7 +127,7 @@ def test_nothing_is_deleted_while_another_branch_may_need_it(spark, table):
         assert f"other references ({name})" in steps[2].reason
         with (
             pytest.raises(MaintenanceRefused, match=name),
-            maintenance.collecting(spark, Nessie.of(table), table.archive_table),
+            maintenance.collecting(spark, Nessie.of(Archive.of(table)), table.archive_table),
         ):
             pass
     assert maintenance.figures(spark, Bucket.of(table), table.archive_table).objects == stored

@@ -27,9 +27,10 @@ from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.ledger.whereabouts import Kind
 from dualsink.opensearch import index as indices
-from dualsink.opensearch.bulk import BulkWriter, Limits, deletion
+from dualsink.opensearch.bulk import BulkWriter, deletion
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
+from dualsink.opensearch.limits import Limits
 from dualsink.operations import audit_log, redrive, repair, replay, rescue, setup
 from dualsink.operations.redrive import Redriven
 from dualsink.settings import Settings

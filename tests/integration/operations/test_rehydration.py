@@ -10,6 +10,7 @@ from tests.support.ism_node import ism_node
 from dualsink.cli import jobs
 from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.iceberg import reader
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka import producer
 from dualsink.kafka.producer import Record
 from dualsink.kafka.topic import Topic
@@ -46,6 +47,10 @@ def between(first: int, last: int, where: str = "") -> Range:
     return Range.read(str(day(first)), str(day(last) + timedelta(days=1)), where)
 
 
+def rehydrate(spark, settings: Settings, wanted: Range) -> rehydration.Rehydration:
+    return rehydration.rehydrate(spark, Archive.of(settings), HotTier.of(settings), wanted)
+
+
 @pytest.fixture
 def stores(spark, settings: Settings) -> Settings:
     """Events on DAYS (days ago: how many); those of a month ago and older are in the archive alone."""
@@ -78,7 +83,7 @@ def test_a_range_comes_back_with_the_documents_that_the_hot_tier_would_have_had(
     setup.create_all(spark, as_if_hot)
     query.run(spark, as_if_hot)
 
-    done = rehydration.rehydrate(spark, stores, between(31, 30))
+    done = rehydrate(spark, stores, between(31, 30))
     assert (done.created, done.existing, done.refused, done.skipped) == (11, 0, 0, [])
     assert [(line.day, line.archive, line.opensearch) for line in done.proof.days] == [
         (str(day(31)), 6, 6),
@@ -95,16 +100,16 @@ def test_a_range_comes_back_with_the_documents_that_the_hot_tier_would_have_had(
 
 
 def test_given_again_it_finds_everything_there_and_proves_it_again(spark, stores):
-    rehydration.rehydrate(spark, stores, between(31, 31, "service = 'cart'"))
-    again = rehydration.rehydrate(spark, stores, between(31, 30))
+    rehydrate(spark, stores, between(31, 31, "service = 'cart'"))
+    again = rehydrate(spark, stores, between(31, 30))
     assert (again.created, again.existing, again.proof.holds) == (8, 3, True)
 
 
 def test_a_condition_and_times_within_a_day_bring_back_and_prove_that_part_alone(spark, stores, client):
-    done = rehydration.rehydrate(spark, stores, between(40, 30, "service = 'cart' AND message NOT LIKE '% 0 %'"))
+    done = rehydrate(spark, stores, between(40, 30, "service = 'cart' AND message NOT LIKE '% 0 %'"))
     assert (done.created, done.proof.holds) == (2 + 2 + 0, True)
     first = NOW - timedelta(days=40, microseconds=1)
-    part = rehydration.rehydrate(spark, stores, Range(first, first + timedelta(microseconds=1)))
+    part = rehydrate(spark, stores, Range(first, first + timedelta(microseconds=1)))
     assert (part.created, part.proof.holds) == (1, True)
     assert [source["message"] for source in documents(client, index_of(stores, 40)).values()] == ["event 1 of 40"]
 
@@ -112,7 +117,7 @@ def test_a_condition_and_times_within_a_day_bring_back_and_prove_that_part_alone
 def test_days_of_the_hot_tier_are_left_out_and_the_ledger_and_retention_of_the_others_stay_as_they_were(
     spark, stores, client
 ):
-    done = rehydration.rehydrate(spark, stores, between(40, 0))
+    done = rehydrate(spark, stores, between(40, 0))
     assert {skipped.day: skipped.events for skipped in done.skipped} == {str(day(2)): 3, str(day(0)): 4}
     assert "the hot tier holds it" in done.skipped[0].reason
     book = ledger.take(spark, stores)
@@ -125,13 +130,13 @@ def test_days_of_the_hot_tier_are_left_out_and_the_ledger_and_retention_of_the_o
 
 def test_a_day_in_the_hot_window_whose_index_is_gone_is_left_to_repair(spark, stores, client):
     client.indices.delete(index=f"{stores.opensearch_index}-{day(2):%Y.%m.%d}")
-    done = rehydration.rehydrate(spark, stores, between(2, 2))
+    done = rehydrate(spark, stores, between(2, 2))
     assert (done.created, done.skipped[0].reason) == (0, "it is in the hot window")
 
 
 @pytest.mark.parametrize("tier", ["hot", "both"])
 def test_a_search_sees_each_rehydrated_event_once(spark, stores, tier):
-    rehydration.rehydrate(spark, stores, between(31, 30, "service = 'cart'"))
+    rehydrate(spark, stores, between(31, 30, "service = 'cart'"))
     everything = {"start": NOW - timedelta(days=60), "end": NOW + timedelta(days=1)}
     _, answer = tiers.find(Stores.of(stores), Search(tier=tier, **everything))
     back, ids = 3 + 3, [(event["partition"], event["offset"]) for event in answer.events]
@@ -142,11 +147,11 @@ def test_a_search_sees_each_rehydrated_event_once(spark, stores, tier):
 
 
 def test_a_document_that_was_changed_fails_the_proof_by_its_coordinates(spark, stores, client):
-    rehydration.rehydrate(spark, stores, between(30, 30))
+    rehydrate(spark, stores, between(30, 30))
     forged, lost = sorted(documents(client, index_of(stores, 30)))[:2]
     client.update(index=index_of(stores, 30), id=forged, body={"doc": {"message": "forged"}})
     client.delete(index=index_of(stores, 30), id=lost, params={"refresh": "true"})
-    again = rehydration.rehydrate(spark, stores, between(30, 30))
+    again = rehydrate(spark, stores, between(30, 30))
     assert (again.created, again.proof.holds) == (1, False)
     assert [difference.kind for difference in again.proof.differences] == ["altered"]
     with pytest.raises(LedgerMismatch, match="Delete the indices of those days"):
@@ -159,7 +164,7 @@ def test_what_opensearch_refuses_for_good_is_counted_and_stays_in_the_archive(sp
     value = f"{json.dumps(old).removesuffix('}')}, {long_number}"
     producer.produce([Record(b"order", value.encode(), None)], Topic.of(stores))
     query.run(spark, stores)
-    done = rehydration.rehydrate(spark, stores, Range.read("2019-04-01", "2019-04-02"))
+    done = rehydrate(spark, stores, Range.read("2019-04-01", "2019-04-02"))
     assert (done.created, done.refused, done.proof.holds) == (0, 1, True)
     assert [(line.archive, line.hot_refusals) for line in done.proof.days] == [(0, 1)]
 
@@ -186,7 +191,7 @@ def expire(client, settings: Settings, days_ago: int) -> None:
 
 
 def test_retention_deletes_what_has_expired_and_keeps_the_rest(spark, stores, client, retain):
-    done = rehydration.rehydrate(spark, stores, between(31, 30))
+    done = rehydrate(spark, stores, between(31, 30))
     assert timedelta(days=6.9) < done.expires - datetime.now(UTC) < timedelta(days=7.1)
     expire(client, stores, 31)
     told = retain(stores, dry_run=True)
@@ -198,7 +203,7 @@ def test_retention_deletes_what_has_expired_and_keeps_the_rest(spark, stores, cl
 
 
 def test_a_rehydrated_day_that_the_hot_tier_holds_itself_goes_at_once(spark, stores, client, retain):
-    rehydration.rehydrate(spark, stores, between(30, 30))
+    rehydrate(spark, stores, between(30, 30))
     client.indices.create(index=f"{stores.opensearch_index}-{day(30):%Y.%m.%d}")
     told = retain(stores.model_copy(update={"hot_days": 60}))
     assert "the hot tier holds this day itself" in told[0]
@@ -208,7 +213,7 @@ def test_a_rehydrated_day_that_the_hot_tier_holds_itself_goes_at_once(spark, sto
 def test_on_a_cluster_with_ism_a_policy_of_their_own_deletes_them(spark, stores):
     with ism_node(stores.opensearch_url) as (port, node):
         settings = stores.model_copy(update={"opensearch_port": port, "servers": "external", "rehydrated_days": 3})
-        rehydration.rehydrate(spark, settings, between(30, 30))
+        rehydrate(spark, settings, between(30, 30))
         policy = node.policies[f"{settings.rehydrated_prefix}-retention"]["policy"]
         with closing(indices.connect(Cluster.of(settings))) as client:
             expiry = indices.expiries(client, HotTier.of(settings))[day(30)]
@@ -225,7 +230,7 @@ def test_on_a_cluster_with_ism_a_policy_of_their_own_deletes_them(spark, stores)
 @pytest.mark.parametrize("where", ["colour = 'red'", "service = ", "count(*) > 1"])
 def test_a_condition_that_cannot_be_asked_is_refused(spark, stores, where):
     with pytest.raises(SettingsError, match="The condition"):
-        rehydration.rehydrate(spark, stores, between(31, 30, where))
+        rehydrate(spark, stores, between(31, 30, where))
 
 
 @pytest.mark.parametrize(
@@ -252,14 +257,14 @@ def test_the_command_tells_days_rate_and_until_when(spark, stores, monkeypatch):
 
 
 def test_a_range_of_which_the_archive_holds_nothing_is_told_as_such(spark, stores):
-    done = rehydration.rehydrate(spark, stores, between(300, 299))
+    done = rehydrate(spark, stores, between(300, 299))
     assert done.fact == "nothing was rehydrated: the archive holds no event of that range"
 
 
 def test_the_archive_read_without_spark_is_what_was_rehydrated(spark, stores, client):
-    rehydration.rehydrate(spark, stores, between(31, 31))
+    rehydrate(spark, stores, between(31, 31))
     wanted = between(31, 31)
-    rows = reader.rows(Stores.of(stores).archive(), [reader.Slice(wanted.first, wanted.end)], ["message"])
+    rows = reader.rows(Stores.of(stores).table(), [reader.Slice(wanted.first, wanted.end)], ["message"])
     archived = {row["message"] for row in rows.read_all().to_pylist()}
     assert {source["message"] for source in documents(client, index_of(stores, 31)).values()} == archived
 
@@ -274,8 +279,8 @@ def test_an_event_that_arrives_late_beside_it_does_not_fail_its_proof(spark, sto
         return sent
 
     monkeypatch.setattr(reindex, "send", beside)
-    done = rehydration.rehydrate(spark, stores, between(31, 31))
+    done = rehydrate(spark, stores, between(31, 31))
     assert (done.created, done.proof.holds) == (6, True)
     monkeypatch.undo()
-    again = rehydration.rehydrate(spark, stores, between(31, 31))
+    again = rehydrate(spark, stores, between(31, 31))
     assert (again.created, again.existing, again.proof.holds) == (1, 6, True)

@@ -5,7 +5,6 @@ import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 from kafka import KafkaProducer
@@ -324,7 +323,7 @@ def test_what_is_read_of_a_topic_that_was_created_again_meanwhile_is_not_committ
     with topic.Incarnation(Topic.of(settings)) as incarnation:
         recreate(settings)
         fixed(settings, 5, seed=2)
-        guard = ReplayGuard(spark, Archive.of(settings), partial(incarnation.verify, 60))
+        guard = ReplayGuard(spark, Archive.of(settings), incarnation.verify)
         driver = DualSink(Target.of(settings), guard, incarnation.id)
         with pytest.raises(CheckpointError, match="was deleted and created again while it was read"):
             write(driver, records(spark, settings), 0)

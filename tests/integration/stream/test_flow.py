@@ -20,9 +20,10 @@ from dualsink.kafka.brokers import Brokers
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.opensearch import index as indices
-from dualsink.opensearch.bulk import BulkWriter, Limits
+from dualsink.opensearch.bulk import BulkWriter
 from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
+from dualsink.opensearch.limits import Limits
 from dualsink.operations import redrive, repair, setup
 from dualsink.settings import Settings
 from dualsink.stream import query
@@ -142,7 +143,7 @@ def test_each_refusal_for_a_value_is_one_documents_own(local, more, reason):
     good = b'{"create":{"_index":"%b"}}\n{"message":"m"}\n' % name.encode()
     with closing(indices.connect(Cluster.of(local))) as client:
         indices.put_template(client, HotTier.of(local.model_copy(update={"opensearch_index": "flow"})))
-        tally = BulkWriter(client, Limits(8 * 2**20, 5_000, 20, 1)).write([good, line, good])
+        tally = BulkWriter(client, Limits(8 * 2**20, 5_000, 20, 1, 0.05)).write([good, line, good])
     assert tally.created == 2
     assert [(position, why) for position, why, _ in tally.refused] == [(1, reason)]
 

@@ -16,6 +16,7 @@ from dualsink.opensearch.hot_tier import HotTier
 from dualsink.operations import cleanup, setup
 from dualsink.settings import Settings
 from dualsink.stream import query
+from dualsink.stream.health import Servers
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def hot_count(settings: Settings) -> int:
 
 
 def test_every_service_is_found_in_working_order(spark, settings):
-    results = setup.check_services(spark, settings)
+    results = setup.check_services(spark, Servers.of(settings))
     assert [str(check) for check in results if not check.ok] == []
 
 

@@ -204,7 +204,7 @@ def test_readers_find_every_server_in_health_and_refresh_what_the_ledger_counts(
     acting("kafka", "reader")
     acting("opensearch", "reader")
     monkeypatch.setenv(settings.nessie_token_env, credentials.users(settings, "nessie")["reader"])
-    assert [str(check) for check in health.check_servers(settings) if not check.ok] == []
+    assert [str(check) for check in health.Servers.of(settings).check() if not check.ok] == []
     with closing(search.connect(Cluster.of(settings))) as client:
         search.refresh(client, settings.opensearch_index)
 
@@ -637,19 +637,20 @@ def queried(shared: LocalServers, left: list[bytes]) -> Iterator[Settings]:
 
 def test_trino_answers_over_tls_whoever_bears_a_token_and_nobody_else(queried, foreign, monkeypatch):
     text = f"SELECT count(*) AS events FROM {queried.iceberg_table}"
-    with closing(trino.connect(queried)) as analyst:
+    with closing(trino.Trino.of(queried).connect()) as analyst:
         # It answers some seconds before it knows that its own node has the catalogue.
         assert polling.until(lambda: counted(analyst, text) > 0, 60)
     for wrong in ("no-token", issuer.tokens(queried.tls_path, "nessie", ["reader"])["reader"]):
         monkeypatch.setenv(queried.trino_token_env, wrong)
-        with closing(trino.connect(queried)) as stranger, pytest.raises(HttpError, match="401"):
+        with closing(trino.Trino.of(queried).connect()) as stranger, pytest.raises(HttpError, match="401"):
             trino.ask(stranger, text)
     nobody = queried.model_copy(update={"servers": "external"})
     monkeypatch.delenv(queried.trino_token_env)
-    with closing(trino.connect(nobody)) as stranger, pytest.raises(HttpError, match="401"):
+    with closing(trino.Trino.of(nobody).connect()) as stranger, pytest.raises(HttpError, match="401"):
         trino.ask(stranger, text)
-    assert trino.version(queried.model_copy(update={"trino_ca_file": foreign})) is None
-    assert trino.version(queried.model_copy(update={"trino_uri": queried.trino_uri.replace("https", "http")})) is None
+    assert trino.Trino.of(queried.model_copy(update={"trino_ca_file": foreign})).version() is None
+    plain = queried.model_copy(update={"trino_uri": queried.trino_uri.replace("https", "http")})
+    assert trino.Trino.of(plain).version() is None
 
 
 def counted(analyst: Connection, text: str) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from dualsink.errors import DeploymentError, SettingsError
 from dualsink.iceberg import encryption, security, storage
+from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.servers import Catalogue, Storage
 from dualsink.iceberg.storage import Bucket
@@ -60,10 +61,10 @@ def test_a_profile_of_aws_has_the_keys_where_no_variable_holds_them(monkeypatch,
 
 def test_no_secret_is_in_the_catalogues_settings_that_a_command_line_shows(keys, monkeypatch):
     monkeypatch.setenv("DUALSINK_NESSIE_TOKEN", "a bearer token")
-    shown = str(session.catalog(given(s3_sse="aws:kms", s3_kms_key="a key")))
+    shown = str(session.catalog(Archive.of(given(s3_sse="aws:kms", s3_kms_key="a key"))))
     assert not [secret for secret in (*KEYS.values(), "a bearer token") if secret in shown]
     assert "'spark.sql.catalog.lakehouse.s3.sse.type': 'kms'" in shown
-    assert session.identity(given())["spark.sql.catalog.lakehouse.authentication.token"] == "a bearer token"
+    assert session.identity(Archive.of(given()))["spark.sql.catalog.lakehouse.authentication.token"] == "a bearer token"
 
 
 def test_what_boto3_puts_is_encrypted_as_asked(moto_storage):
@@ -131,13 +132,13 @@ def refusing() -> Iterator[Callable[[int], str]]:
 def test_a_catalogue_that_turns_us_away_is_told_with_the_variable(refusing, status):
     settings = given(nessie_uri=refusing(status))
     with pytest.raises(DeploymentError, match=rf"/api/v2 refuses us \({status}\): set .* nessie_token_env names"):
-        Nessie.of(settings).table()
+        Nessie.of(Archive.of(settings)).table()
 
 
 def test_https_to_a_catalogue_with_plain_text_is_told(refusing):
     settings = given(nessie_uri=refusing(200).replace("http:", "https:"))
     with pytest.raises(DeploymentError, match="The catalogue at 127.0.0.1:[0-9]+: it speaks no TLS; see nessie_uri"):
-        Nessie.of(settings).table()
+        Nessie.of(Archive.of(settings)).table()
 
 
 def test_a_token_does_not_travel_in_plain_text(monkeypatch):

@@ -121,7 +121,7 @@ def test_a_browser_that_goes_away_cancels_its_search(mute):
 
 def test_a_notebook_cancels_a_search_by_its_number(mute):
     settings, asked = asked_of_opensearch(mute)
-    shown = Page(settings)
+    shown = Page(Stores.of(settings))
     shown.ask({"number": 1, "message": asked})
     assert mute.asked.wait(SOON) and not mute.left.is_set()
     shown.ask({"number": 1})

@@ -26,37 +26,37 @@ def report(settings: Settings) -> dict:
 
 
 def test_what_is_recorded_is_read_back(settings):
-    results.record(settings, "02_produce", {"records": 200}, fact="200 records sent")
-    found = results.read(settings, "02_produce")
+    results.record(settings.run_path, "02_produce", {"records": 200}, fact="200 records sent")
+    found = results.read(settings.run_path, "02_produce")
     assert (found["stage"], found["fact"], found["result"]) == ("02_produce", "200 records sent", {"records": 200})
 
 
 def test_nothing_is_read_where_nothing_was_recorded(settings):
-    assert results.read(settings, "02_produce") is None
+    assert results.read(settings.run_path, "02_produce") is None
 
 
 def test_a_second_record_replaces_the_first_and_leaves_no_draft(settings):
     for number in (1, 2):
-        results.record(settings, "02_produce", {"number": number}, fact="")
-    assert results.read(settings, "02_produce")["result"] == {"number": 2}
+        results.record(settings.run_path, "02_produce", {"number": number}, fact="")
+    assert results.read(settings.run_path, "02_produce")["result"] == {"number": 2}
     assert [file.name for file in (settings.run_path / "results").iterdir()] == ["02_produce.json"]
 
 
 def test_numbers_of_numpy_and_times_become_json(settings):
     values = {"count": np.int64(3), "share": np.float64(0.5), "at": datetime(2026, 1, 2, tzinfo=UTC), 7: None}
-    results.record(settings, "04_query", values, fact="")
-    found = results.read(settings, "04_query")["result"]
+    results.record(settings.run_path, "04_query", values, fact="")
+    found = results.read(settings.run_path, "04_query")["result"]
     assert found == {"count": 3, "share": 0.5, "at": "2026-01-02T00:00:00+00:00", "7": None}
 
 
 def test_notes_are_appended_line_by_line(settings):
-    results.note(settings, "batch 1")
-    results.note(settings, "batch 2")
+    results.note(settings.run_path, "batch 1")
+    results.note(settings.run_path, "batch 2")
     assert (settings.run_path / "progress.log").read_text() == "batch 1\nbatch 2\n"
 
 
 def test_the_report_holds_stages_versions_and_ledger(settings):
-    results.record(settings, results.LEDGER_STAGE, {"ledger": LEDGER}, fact="")
+    results.record(settings.run_path, results.LEDGER_STAGE, {"ledger": LEDGER}, fact="")
     stages = [Stage("01_setup", "ok", 1.5, "all there", {"a": 1}), Stage("05_validate", "ok", 2.0, "holds")]
     results.write_report(settings, stages, started="2026-11-23T10:00:00+00:00", status="ok", javas=JAVAS)
     found = report(settings)

@@ -10,6 +10,7 @@ from py4j import java_gateway
 from pyspark import SparkContext
 
 from dualsink.errors import SettingsError
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka import security
 from dualsink.kafka.brokers import Brokers
 from dualsink.settings import Settings
@@ -54,9 +55,9 @@ def test_spark_redacts_every_option_that_holds_a_secret(secrets, monkeypatch, tm
         nessie_oauth_url="https://login.example/token",
         nessie_uri="https://nessie/api/v2",
     )
-    shown = security.spark_options(Brokers.of(settings)) | session.identity(settings)
+    shown = security.spark_options(Brokers.of(settings)) | session.identity(Archive.of(settings))
     monkeypatch.delenv("DUALSINK_NESSIE_TOKEN")
-    shown |= session.identity(settings)
+    shown |= session.identity(Archive.of(settings))
     holding = [name for name, value in shown.items() if any(secret in value for secret in secrets)]
     assert len(holding) >= 4
     assert [name for name in holding if not re.search(session._REDACTED, name)] == []
@@ -64,7 +65,7 @@ def test_spark_redacts_every_option_that_holds_a_secret(secrets, monkeypatch, tm
 
 def test_nothing_that_starts_a_jvm_holds_a_secret(secrets, tmp_path):
     settings = given(tmp_path, kafka_token_url="https://login.example/token", s3_sse="AES256")
-    started = str(session._configuration(settings, (), False))
+    started = str(session._configuration(session.Driver.of(settings), Archive.of(settings), (), False))
     assert [secret for secret in secrets if secret in started] == []
     assert "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=https://login.example/token" in started
 

@@ -6,6 +6,7 @@ import pytest
 from tests.support.secured import Certificates
 
 from dualsink.errors import SettingsError
+from dualsink.iceberg.archive import Archive
 from dualsink.settings import Settings
 from dualsink.spark import java, trust
 
@@ -13,7 +14,7 @@ from dualsink.spark import java, trust
 def test_a_jvm_trusts_public_authorities_and_the_settings(tmp_path):
     certificates = Certificates.make(tmp_path / "tls")
     settings = Settings.from_values({"nessie_ca_file": str(certificates.ca), "s3_ca_file": str(certificates.ca)})
-    options = trust.java_options(settings, tmp_path)
+    options = trust.java_options(Archive.of(settings), tmp_path)
     program = tmp_path / "Trusted.java"
     program.write_text(
         """
@@ -34,11 +35,11 @@ def test_a_jvm_trusts_public_authorities_and_the_settings(tmp_path):
 
 
 def test_without_an_authority_the_jvm_keeps_its_own(tmp_path):
-    assert trust.java_options(Settings(), tmp_path) == ()
+    assert trust.java_options(Archive.of(Settings()), tmp_path) == ()
 
 
 def test_a_file_without_certificates_is_named(tmp_path):
     (tmp_path / "ca.pem").write_text("nothing")
     settings = Settings.from_values({"s3_ca_file": str(tmp_path / "ca.pem")})
     with pytest.raises(SettingsError, match="s3_ca_file: .*ca.pem holds no certificate"):
-        trust.java_options(settings, tmp_path)
+        trust.java_options(Archive.of(settings), tmp_path)

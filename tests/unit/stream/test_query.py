@@ -54,7 +54,7 @@ def stream(tmp_path, monkeypatch):
     made._telemetry = SimpleNamespace(batch=lambda batch: 0, failure=lambda number, error: None)
     clock = iter(range(1_000_000))
     monkeypatch.setattr(query, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(query.health, "explained", lambda error, settings: error)
+    monkeypatch.setattr(query.health.Servers, "explained", lambda self, error: error)
     return made
 
 

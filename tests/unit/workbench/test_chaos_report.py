@@ -71,7 +71,7 @@ def test_outcomes_come_back_from_json_as_they_were(tmp_path):
 
 def test_outcomes_are_read_from_a_notebooks_record_too(tmp_path):
     settings = Settings(run_id="r", runs_dir=str(tmp_path))
-    file = record(settings, "06_chaos", {"seed": 7, "outcomes": [asdict(GOOD)]}, fact="")
+    file = record(settings.run_path, "06_chaos", {"seed": 7, "outcomes": [asdict(GOOD)]}, fact="")
     assert report.read(file) == [GOOD]
 
 

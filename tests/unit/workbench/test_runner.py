@@ -75,7 +75,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def recording(stage: str, result: object, fact: str) -> str:
-    return f"results.record(settings, {stage!r}, {result!r}, {fact!r})"
+    return f"results.record(settings.run_path, {stage!r}, {result!r}, {fact!r})"
 
 
 # -- runs ----------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_a_failed_stage_stops_the_run_and_says_what_was_wrong_without_a_tracebac
 
 
 def test_all_settings_reach_the_notebook_with_absolute_folders(project):
-    project.notebook("01_setup", "results.record(settings, '01_setup', settings.parameters(), '')")
+    project.notebook("01_setup", "results.record(settings.run_path, '01_setup', settings.parameters(), '')")
     _, _, report = project.run(seed="13", runs_dir="runs")
     assert report["stages"][0]["result"] == report["parameters"]
     assert report["parameters"]["seed"] == 13

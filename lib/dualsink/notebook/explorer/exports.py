@@ -11,6 +11,7 @@ from typing import Any
 
 from dualsink.errors import SettingsError
 from dualsink.events.strict_json import dump_json
+from dualsink.iceberg.archive import Archive
 from dualsink.kafka import exported
 from dualsink.notebook.explorer import archive_search, hot_search, pasted
 from dualsink.notebook.explorer.answers import FIELDS, Search
@@ -60,7 +61,7 @@ def questions(stores: Stores, wanted: Search) -> dict[str, str]:
     try:
         wanted = pasted.understood(wanted)
         body = json.dumps(hot_search.request(stores.hot, wanted), indent=2, ensure_ascii=False)
-        curl, sql = _curl(stores.cluster, stores.hot.alias, body), _sql(stores.nessie.key, wanted)
+        curl, sql = _curl(stores.hot.cluster, stores.hot.alias, body), _sql(stores.archive, wanted)
         return {"dsl": body, "curl": curl, "sql": sql}
     except SettingsError as error:
         return dict.fromkeys(("dsl", "curl", "sql"), str(error))
@@ -74,13 +75,13 @@ def _curl(cluster: Cluster, alias: str, body: str) -> str:
     return f"curl -s{login}{trust} -H 'Content-Type: application/json' {address} -d {shlex.quote(body)}"
 
 
-def _sql(table: str, wanted: Search) -> str:
+def _sql(archive: Archive, wanted: Search) -> str:
     try:
         where = archive_search.where(wanted)
     except SettingsError as error:
         return f"-- {error}"
     condition = re.sub(r"\$(\w+)", lambda found: _literal(where.values[found[1]]), where.sql)
-    database, _, name = table.rpartition(".")
+    _, database, name = archive.table.split(".")
     return f'SELECT *\nFROM "{database}"."{name}"\nWHERE {condition}\nORDER BY timestamp DESC\nLIMIT {wanted.size}'
 
 

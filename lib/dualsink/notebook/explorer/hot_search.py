@@ -123,7 +123,7 @@ def trouble(error: OpenSearchException, hot: HotTier) -> DualsinkError:
     if isinstance(error, ConnectionTimeout):
         return ServiceUnavailable("OpenSearch took too long to answer: narrow the time range or the search.")
     if isinstance(error, NoConnection):
-        return ServiceUnavailable(f"OpenSearch does not answer at {hot.url}.")
+        return ServiceUnavailable(f"OpenSearch does not answer at {hot.cluster.url}.")
     if isinstance(error, RequestError):
         return SettingsError(f"OpenSearch does not understand the search: {_reason(error)}")
     status = error.status_code if isinstance(error, TransportError) else type(error).__name__

@@ -9,7 +9,6 @@ import anywidget
 from dualsink.notebook.explorer import requests
 from dualsink.notebook.explorer.cancellation import Cancellation
 from dualsink.notebook.explorer.stores import Stores
-from dualsink.settings import Settings
 
 STATIC = Path(__file__).with_name("static")
 _SCRIPTS = ("dom", "chart", "filters", "table", "app")
@@ -29,9 +28,9 @@ class Page(anywidget.AnyWidget):
     _esm = script()
     _css = STATIC / "explorer.css"
 
-    def __init__(self, settings: Settings):
+    def __init__(self, stores: Stores):
         super().__init__()
-        self._stores = Stores.of(settings)
+        self._stores = stores
         self._threads = ThreadPoolExecutor(2)
         self._running: dict[int, Cancellation] = {}
         self.on_msg(lambda _, asked, __: self.ask(asked))

@@ -8,12 +8,10 @@ from opensearchpy import OpenSearch
 from pyiceberg.table import StaticTable
 
 from dualsink.iceberg import reader
-from dualsink.iceberg.catalog import Nessie
-from dualsink.iceberg.servers import Storage
+from dualsink.iceberg.archive import Archive
 from dualsink.notebook.explorer import cancellation
 from dualsink.opensearch import index
 from dualsink.opensearch.abort import aborting
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
 
@@ -23,16 +21,13 @@ class Stores:
     """Stores of one environment: hot tier and archive."""
 
     environment: str
-    cluster: Cluster
     hot: HotTier
-    nessie: Nessie
-    storage: Storage
+    archive: Archive
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
         """Return the stores of the settings."""
-        places = Cluster.of(settings), HotTier.of(settings), Nessie.of(settings), Storage.of(settings)
-        return cls(settings.environment, *places)
+        return cls(settings.environment, HotTier.of(settings), Archive.of(settings))
 
     @contextmanager
     def opensearch(self) -> Iterator[OpenSearch]:
@@ -41,11 +36,11 @@ class Stores:
         Its requests end when that is cancelled.
         """
         with (
-            closing(index.connect(self.cluster, timeout=30, serializer=index.ExactSerializer())) as client,
+            closing(index.connect(self.hot.cluster, timeout=30, serializer=index.ExactSerializer())) as client,
             cancellation.current().ending(aborting(client)),
         ):
             yield client
 
-    def archive(self) -> StaticTable:
+    def table(self) -> StaticTable:
         """Open the archive; raises as `reader.open_archive` does."""
-        return reader.open_archive(self.nessie, self.storage)
+        return reader.open_archive(self.archive)

@@ -70,7 +70,7 @@ def trace(stores: Stores, trace_id: str, around: datetime, tier: Tier) -> Answer
     def in_archive() -> Answer:
         with archive_search.opened() as database:
             slices = archive_slices(around - TRACE_SPAN, around + TRACE_SPAN, _hot_days(stores, tier))
-            return archive_search.trace(database, stores.archive(), slices, trace_id, _LONGEST_TRACE)
+            return archive_search.trace(database, stores.table(), slices, trace_id, _LONGEST_TRACE)
 
     answer = Answer()
     asked = {"OpenSearch": in_hot} if tier in ("hot", "both") else {}
@@ -87,7 +87,7 @@ def _in_hot(stores: Stores, wanted: Search) -> Answer:
 def _in_archive(stores: Stores, wanted: Search) -> Answer:
     with archive_search.opened() as database:
         slices = archive_slices(wanted.start, wanted.end, _hot_days(stores, wanted.tier))
-        return archive_search.find(database, stores.archive(), slices, wanted)
+        return archive_search.find(database, stores.table(), slices, wanted)
 
 
 def _collect(asked: dict[str, Callable[[], Answer]], answer: Answer, wanted: Search) -> None:
@@ -135,7 +135,7 @@ def _hot_extent(stores: Stores, tier: Tier) -> tuple[datetime, datetime] | None:
 
 
 def _archive_extent(stores: Stores, tier: Tier) -> tuple[datetime, datetime] | None:
-    return None if tier == "hot" else reader.extent(stores.archive())
+    return None if tier == "hot" else reader.extent(stores.table())
 
 
 # -- where the border is ---------------------------------------------------------------------------------
