@@ -11,6 +11,13 @@ from dualsink import invocation
 class DualsinkError(Exception):
     """Base of every error that this package raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it.
+
+        Its message alone, as on the command line: it says what to do, and IPython would add every call that led to it.
+        """
+        return f"{type(self).__name__}: {self}".splitlines()
+
 
 class SettingsError(DualsinkError):
     """A parameter is unknown, of the wrong type or impossible."""

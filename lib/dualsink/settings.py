@@ -12,6 +12,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -28,6 +29,8 @@ from dualsink.timeline import moment
 
 PARAMS_FILE = "params_file"
 """A notebook's variable: the YAML file of parameters that takes the place of the environment's."""
+OF_A_RUN = frozenset({"execution_date", "run_id", "data_dir", "runs_dir"})
+"""Parameters of a single run and its folders, by which no environment differs from another."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -386,10 +389,23 @@ class Settings(BaseModel):
             for name, default in defaults.items()
             if name in namespace and (name in injected or namespace[name] != default)
         }
-        environment = namespace.get(PARAMS_FILE) or given.get("environment", defaults["environment"])
-        settings = cls.load(params_files(environment), given)
-        invocation.choose(f" --env {settings.environment}")
+        file = namespace.get(PARAMS_FILE)
+        settings = cls.load(params_files(file or given.get("environment", defaults["environment"])), given)
+        named = settings.environment if not file or settings._are_of_their_name() else _beside_the_project(file)
+        invocation.choose(f" --env {shlex.quote(named)}")
         return settings
+
+    def _are_of_their_name(self) -> bool:
+        """Say whether the environment's name gives the same parameters.
+
+        Those of a single run do not count.
+        """
+        try:
+            named = type(self).load(params_files(self.environment))
+        except SettingsError:
+            return False
+        differing = dict(self.parameters().items() - named.parameters().items())
+        return self.data_path == named.data_path and differing.keys() <= OF_A_RUN
 
     # -- derived places and names ------------------------------------------------------------------
 
@@ -623,6 +639,12 @@ def project_root(start: Path | None = None) -> Path:
     places = [start.resolve()] if start else [Path.cwd(), Path(__file__).resolve()]
     folders = (folder for place in places for folder in (place, *place.parents))
     return next((folder for folder in folders if (folder / "params" / "base.yaml").is_file()), places[0])
+
+
+def _beside_the_project(file: str) -> str:
+    """Return a file as commands in the project name it."""
+    root, place = project_root(), Path(file).resolve()
+    return str(place.relative_to(root) if place.is_relative_to(root) else place)
 
 
 def params_files(environment: str) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dualsink import invocation
-from dualsink.settings import Settings, project_root
+from dualsink.settings import OF_A_RUN, Settings, project_root
 from dualsink_workbench.runner import parameters, runner
 from dualsink_workbench.runner.runner import servers, unhurried
 
@@ -101,11 +101,10 @@ def differing(settings: Settings) -> set[str]:
 
     Those of a single run do not count.
     """
-    own = {"execution_date", "run_id", "data_dir", "runs_dir"}
     defaults = Settings().parameters()
     places = {"data_dir"} if settings.data_path != Settings().data_path else set()
     return places | {
-        name for name, value in settings.parameters().items() if name not in own and value != defaults[name]
+        name for name, value in settings.parameters().items() if name not in OF_A_RUN and value != defaults[name]
     }
 
 

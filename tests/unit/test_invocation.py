@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from dualsink import invocation
 from dualsink.errors import NotSetUp
@@ -30,3 +31,11 @@ def test_outside_of_a_checkout_there_is_the_console_command_alone(outside):
 def test_a_command_names_the_settings_that_were_chosen(outside):
     invocation.choose(" --params my.yaml")
     assert "(01_setup, or dualsink setup --params my.yaml)" in str(NotSetUp("topic logs"))
+
+
+def test_a_notebook_shows_the_message_of_an_error_and_not_the_calls_that_led_to_it():
+    shell = InteractiveShell()
+    shown = []
+    shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
+    shell.run_cell("from dualsink.errors import SettingsError\nraise SettingsError('Impossible:\\n  seed: -1')")
+    assert shown == ["SettingsError: Impossible:", "  seed: -1"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dualsink import invocation
 from dualsink.errors import SettingsError
 from dualsink.settings import Settings, anchored, params_files, project_root, read_params
 
@@ -198,6 +199,21 @@ def test_a_params_file_takes_the_place_of_the_environments(project):
     file = write(project / "own.yaml", "environment: mine\nseed: 5\n")
     settings = Settings.from_notebook(injected(params_file=str(file)))
     assert (settings.environment, settings.num_log_events, settings.seed) == ("mine", 1, 5)
+
+
+def test_messages_name_the_environment_whose_values_a_params_file_repeats(project):
+    file = write(project / "runs" / "params.yaml", "environment: stage\nnum_log_events: 2\nseed: 2\nrun_id: x\n")
+    Settings.from_notebook(injected(params_file=str(file)))
+    assert invocation.command("up").endswith("up --env stage")
+
+
+@pytest.mark.parametrize(
+    "values", ["environment: mine\nseed: 5\n", "environment: stage\nseed: 5\n", "data_dir: other\n"]
+)
+def test_messages_name_the_params_file_whose_values_no_environment_has(project, values):
+    file = write(project / "runs" / "params.yaml", values)
+    Settings.from_notebook(injected(params_file=str(file)))
+    assert invocation.command("up").endswith("up --env runs/params.yaml")
 
 
 def test_an_environment_that_no_file_describes_is_refused(project):

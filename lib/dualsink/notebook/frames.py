@@ -3,8 +3,10 @@
 import html
 import re
 from datetime import datetime
+from numbers import Number
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from IPython import get_ipython
 
@@ -38,8 +40,9 @@ def if_empty(frame: pd.DataFrame, text: str) -> pd.DataFrame:
 def as_html(frame: pd.DataFrame, longest: int = LONGEST) -> str:
     """Return the frame as HTML.
 
-    Numbers to the right, all else to the left, times to the millisecond on one line. Values are text, never markup, of
-    at most `longest` characters, hidden signs written out. A running number and what is missing are left out.
+    Numbers to the right with their thousands apart, all else to the left, times to the millisecond on one line. Values
+    are text, never markup, of at most `longest` characters, hidden signs written out. A running number and what is
+    missing are left out.
     """
     if frame.empty:
         text = html.escape(frame.attrs.get(_EMPTY, "no rows"))
@@ -78,7 +81,9 @@ def _cell(value: Any, longest: int) -> str:
         return ""
     if isinstance(value, datetime):
         return f'<span style="white-space: nowrap">{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}</span>'
-    return f"{value:g}" if isinstance(value, float) else _text(str(value), longest)
+    if isinstance(value, Number) and not isinstance(value, (bool, np.bool_)):
+        return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+    return _text(str(value), longest)
 
 
 def _text(text: str, longest: int) -> str:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import pandas as pd
+from IPython import get_ipython
+from IPython.core.pylabtools import print_figure
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -254,13 +256,13 @@ def cost(tiers: Sequence[TierCost], bills: pd.DataFrame, given: Assumptions) -> 
     money, hot = given.currency, tiers[0]
     bars = held.bar([t.tier.replace(", ", ",\n") for t in tiers], [t.year for t in tiers], color=_TIER_COLOURS)
     held.bar_label(bars, [f"{t.year:,.0f} {money}\n{t.gb:,.0f} GB" for t in tiers], padding=3, fontsize=10)
-    title(held, f"A year of {_short(given.events_per_day)} events a day, held for a year")
+    title(held, f"A year of {_short(given.events_per_day)} events a day", 12)
     held.set_ylabel(f"{money} a year")
     held.margins(y=0.2)
     for (name, values), colour in zip(bills.items(), _TIER_COLOURS, strict=True):
         months.plot(bills.index / 12, values, color=colour, label=f"{name}: {values.iloc[-1]:,.0f} {money}")
     share = bills[given.kept].iloc[-1] / max(bills.iloc[-1, 0], 1e-9)
-    title(months, f"After {given.years} years a month costs {share:.0%} of all hot")
+    title(months, f"After {given.years} years a month costs {share:.0%} of all hot", 12)
     months.set(xlabel="years since the first event", ylabel=f"{money} a month", ylim=(0, None), xlim=(0, None))
     months.legend(frameon=False, loc="upper left", title=f"bytes an event: {hot.bytes_per_event:.0f} hot, "
                   f"{tiers[1].bytes_per_event:.0f} in the archive", alignment="left")  # fmt: skip
@@ -272,14 +274,50 @@ def cost(tiers: Sequence[TierCost], bills: pd.DataFrame, given: Assumptions) -> 
 # -- common --------------------------------------------------------------------------------------------
 
 
+class Picture(Figure):
+    """Figure with a text in place of it."""
+
+    @property
+    def alt(self) -> str:
+        """Text of what it shows.
+
+        Of each panel the title, or else its only words, and what its axes count.
+        """
+        return ". ".join(filter(None, map(_panel_text, self.axes))).replace(r"\$", "$")
+
+
+def _panel_text(axes: Axes) -> str:
+    finding = axes.get_title(loc="left") or " ".join(text.get_text() for text in axes.texts)
+    labels = " by ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel()))) if axes.axison else ""
+    return " ".join(f"{finding} ({labels})".split()) if labels else finding
+
+
+def _close(figure: Figure) -> None:
+    """Keep a figure from a second showing.
+
+    That is at the end of its cell. Notebooks note its alternative text from here on.
+    """
+    plt.close(figure)
+    shell = get_ipython()
+    if shell is not None:
+        shell.display_formatter.formatters["image/png"].for_type(Picture, _png)
+
+
+def _png(figure: Picture) -> tuple[str, dict[str, str]]:
+    """Return the image and its metadata, as IPython wants them."""
+    return print_figure(figure, fmt="png", base64=True), {"alt": figure.alt}
+
+
 def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes.
 
     It is shown where it is returned, not a second time at the end of the cell. Sizes are inches.
     """
     with plt.rc_context(_FONT):
-        figure, axes = plt.subplots(1, panels, figsize=(width, height), squeeze=False, layout="constrained")
-    plt.close(figure)
+        figure, axes = plt.subplots(
+            1, panels, figsize=(width, height), squeeze=False, layout="constrained", FigureClass=Picture
+        )
+    _close(figure)
     return figure, list(axes[0])
 
 
@@ -291,9 +329,9 @@ def new_rows(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes]
     with plt.rc_context(_FONT):
         figure, axes = plt.subplots(
             len(heights), 1, figsize=(width, sum(heights)), height_ratios=heights,
-            sharex=True, squeeze=False, layout="constrained",
+            sharex=True, squeeze=False, layout="constrained", FigureClass=Picture,
         )  # fmt: skip
-    plt.close(figure)
+    _close(figure)
     return figure, list(axes[:, 0])
 
 

@@ -122,7 +122,10 @@ class Stream:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
+        try:
+            self._open.__exit__(*error)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("The query is stopped; its next start goes on from the checkpoint.") from None
 
     def _catch_up(self) -> None:
         """Write what the checkpoint has passed and the tables lack.

@@ -65,7 +65,7 @@ def write_index(report: dict[str, Any], folder: Path) -> Path:
 
     names = [stage["name"] for stage in report["stages"]]
     pages = [name for name in names if (folder / f"{name}.html").is_file()]
-    pictures = [(name, picture) for name in pages for picture in _pictures(folder / f"{name}.ipynb")]
+    pictures = [(name, *picture) for name in pages for picture in _pictures(folder / f"{name}.ipynb")]
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
     environment.filters["time"] = lambda text: f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     template = environment.get_template("run.html.j2")
@@ -74,14 +74,17 @@ def write_index(report: dict[str, Any], folder: Path) -> Path:
     return page
 
 
-def _pictures(notebook: Path) -> Iterator[str]:
-    """Yield a notebook's pictures, PNG in base64."""
+def _pictures(notebook: Path) -> Iterator[tuple[str, str]]:
+    """Yield a notebook's pictures with what they show.
+
+    They are PNG in base64.
+    """
     import nbformat
 
     for cell in nbformat.read(notebook, nbformat.NO_CONVERT).cells:
         for output in cell.get("outputs", ()):
             if picture := output.get("data", {}).get("image/png"):
-                yield picture
+                yield picture, output.metadata.get("image/png", {}).get("alt") or f"Picture of {notebook.stem}"
 
 
 def _escaped(fact: str) -> str:

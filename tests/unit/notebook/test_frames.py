@@ -65,3 +65,8 @@ def test_an_empty_table_says_what_that_means():
     shown = frames.as_html(frames.if_empty(nothing, "good: <none>"))
     assert "good: &lt;none&gt;" in shown and "kind" in shown
     assert "good" not in frames.as_html(frames.if_empty(pd.DataFrame({"kind": ["missing"]}), "good"))
+
+
+def test_thousands_are_apart_and_a_truth_is_a_word():
+    frame = pd.DataFrame({"events": [1234567], "USD": [1690.884], "small": [0.004], "done": [True]})
+    assert re.findall(r">([^<>]+)</td>", frames.as_html(frame)) == ["1,234,567", "1,690.88", "0.004", "True"]

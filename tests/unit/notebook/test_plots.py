@@ -5,6 +5,7 @@ import math
 
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from dualsink.notebook import plots
 from dualsink.stream.sink import BatchReport
@@ -179,3 +180,23 @@ def test_with_live_the_picture_is_displayed_once_and_updated_in_place(monkeypatc
     picture.update(batch(1), 0)
     picture.show()
     assert calls == ["display", "update", "update"]
+
+
+# -- for those who do not see it -----------------------------------------------------------------------
+
+
+def test_a_picture_says_in_words_what_it_shows():
+    assert plots.levels_over_time(pd.DataFrame([(NOON, "INFO", 5)], columns=["time", "level", "events"])).alt == (
+        "None of 5 events is an error (events per minute by time of the event (UTC))"
+    )
+    assert plots.levels_over_time(pd.DataFrame(columns=["time", "level", "events"])).alt == "No events yet"
+
+
+def test_a_notebook_notes_what_a_picture_shows():
+    shell = InteractiveShell.instance()
+    try:
+        figure = plots.errors_per_service(pd.DataFrame([("pay", 3, 1)], columns=["service", "errors", "hosts"]))
+        data, metadata = shell.display_formatter.format(figure)
+    finally:
+        InteractiveShell.clear_instance()
+    assert metadata["image/png"]["alt"].startswith("pay fails most: 3 of 3 errors") and data["image/png"]

@@ -60,7 +60,7 @@ def test_the_picture_says_what_the_last_month_costs_against_all_hot():
     figure = plots.cost(cost.tiers(MEASURED, GIVEN), bills, GIVEN)
     share = bills.iloc[-1, 2] / bills.iloc[-1, 0]
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "A year of 1 M events a day, held for a year",
+        "A year of 1 M events a day",
         f"After 7 years a month costs {share:.0%} of all hot",
     ]
 

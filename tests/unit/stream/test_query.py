@@ -1,12 +1,16 @@
 """The query's pieces that need no server."""
 
 import math
+import os
+import signal
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
 from dualsink.errors import MappingRefused
 from dualsink.settings import Settings
+from dualsink.spark import signals
 from dualsink.stream import query
 from dualsink.stream.sink import BatchReport
 
@@ -97,3 +101,25 @@ def test_documents_that_their_own_values_keep_out_never_end_the_stream(stream):
     refusing = report(illegal_argument_exception=100_000)
     stream.wait(NeverIdle(stream.observed(lambda records, batch_id: refusing), batches=3))
     assert stream.totals()["batches"] == 3
+
+
+# -- interrupted ---------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_is_a_short_message_without_what_went_on_inside(stream):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    notes = stream._open.enter_context(signals.noted())
+    with pytest.raises(KeyboardInterrupt, match="goes on from the checkpoint") as caught, stream_entered(stream):
+        os.kill(os.getpid(), signal.SIGINT)
+        notes.check()
+    assert caught.value.__suppress_context__
+
+
+@contextmanager
+def stream_entered(stream):
+    """A stream that was entered without servers."""
+    try:
+        yield
+    except BaseException as error:
+        stream.__exit__(type(error), error, error.__traceback__)
+        raise

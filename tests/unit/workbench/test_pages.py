@@ -1,5 +1,6 @@
 """A notebook as a page: pictures and text within it, nothing loaded from elsewhere."""
 
+import html
 import re
 
 import nbformat
@@ -10,6 +11,8 @@ from dualsink.notebook import frames
 from dualsink_workbench.runner import pages
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+SHOWN = 'Errors of "pay" < all'
 
 
 HOSTILE = "<script>x()</script><img src=x onerror=x()> \x1b]0;x\x07\x1b[31mred ${jndi:ldap://x} {{ 7 * 7 }} {% raw %}"
@@ -22,7 +25,7 @@ def page(tmp_path) -> str:
     """The page of a notebook with a table, a picture and a line of text."""
     outputs = [
         nbformat.v4.new_output("stream", text="12 events"),
-        nbformat.v4.new_output("display_data", {"image/png": PIXEL}),
+        nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": SHOWN}}),
         nbformat.v4.new_output("display_data", {"text/html": "<table><tr><td>unchanged</td></tr></table>"}),
     ]
     cells = [nbformat.v4.new_markdown_cell("# Audit\nWhat was."), nbformat.v4.new_code_cell("1 + 1", outputs=outputs)]
@@ -126,3 +129,8 @@ def test_a_page_that_cannot_be_made_is_named(tmp_path):
     made = pages.Pages()
     made.add(tmp_path / "03_stream.ipynb", "")
     assert list(made.missing()) == ["03_stream"]
+
+
+def test_a_picture_says_what_it_shows_on_both_pages(page, index):
+    texts = re.compile(r"""alt=(?:"([^"]*)"|'([^']*)')""")
+    assert [html.unescape("".join(text)) for each in (page, index) for text in texts.findall(each)] == [SHOWN, SHOWN]
