@@ -54,7 +54,7 @@ def _contender(run: dict[str, Any], name: str, turns: list[dict[str, Any]]) -> t
 
 
 def _parsing(turns: list[dict[str, Any]]) -> str:
-    """Return the CPU of parsing and documents, if that is known."""
+    """Return the CPU of parsing and documents, if known."""
     legs = [turn.get("legs_per_event") for turn in turns]
     return f"{median(leg['parse'] + leg['documents'] for leg in legs):.1f}" if all(legs) else ""
 
