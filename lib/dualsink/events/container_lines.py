@@ -5,7 +5,8 @@ line. Where every first candidate is what it usually is, the line's draft is com
 and a trial of each candidate; it is the one that `fields.fill` and `draft.merge` would give.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from dualsink.events.draft import Draft, keep
 from dualsink.events.fields import span
@@ -24,7 +25,8 @@ _Time = tuple[Moment, str, str]
 """Moment, and the key and text that it was read from."""
 
 
-class _Recipe(NamedTuple):
+@dataclass(frozen=True, slots=True)  # whose fields are read faster than those of a named tuple
+class _Recipe:
     """Recipe of a plan: first candidates, keys they take.
 
     An envelope has a line and a time; a line has level and message, and perhaps a time.
@@ -221,7 +223,7 @@ def _complete(
     _take(recipe, objects)
     ours = draft.moment
     if ours is not None and ours[2]:
-        keep(extra, *time[1:])
+        keep(extra, time[1], time[2])
     else:
         if (time_value := draft.time_value) is not None:
             keep(extra, "log_time", time_value)
