@@ -43,8 +43,10 @@ class Draft:
 
     @property
     def missing_time(self) -> Refused:
-        """Reason for which there is no time."""
-        return self.error or Refused(Reason.MISSING_TIMESTAMP, "no timestamp under any known name, or an empty one")
+        """Reason for which there is no time, made anew."""
+        if self.error:
+            return Refused(self.error.reason, self.error.detail)
+        return Refused(Reason.MISSING_TIMESTAMP, "no timestamp under any known name, or an empty one")
 
 
 def keep(extra: dict[str, Any], name: str, value: Any) -> None:

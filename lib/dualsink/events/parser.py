@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from dualsink.events import container_json, otel, packed, readers
+from dualsink.events import container_lines, otel, packed, readers
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.draft import Draft, keep, merge
 from dualsink.events.fields import fill, summary, take_message, tidy
@@ -23,7 +23,7 @@ from dualsink.events.levels import PLAIN_LEVELS, normalise_level, read_level
 from dualsink.events.model import DAY, LEVELS, MAX_FIELD, Event, Reason, Refusal, Refused, VerbatimEvent, type_name
 from dualsink.events.plans import Plan, Plans
 from dualsink.events.strict_json import dump_json, read_json
-from dualsink.events.text import ids_in_text, is_plain, level_in_text, take_runtime_header, text_line
+from dualsink.events.text import ids_in_text, level_in_text, stamp_of, take_runtime_header, text_line
 from dualsink.events.timestamps import canonical_time, parse_time
 
 __all__ = [
@@ -48,7 +48,7 @@ class Parser:
         self._plans = Plans(self.formats)
         self._record_format = record_format
         self._fast_logs = otel.FastPath(self._plans)
-        self._fast_path = container_json.FastPath(self._plans)
+        self._fast_path = container_lines.FastPath(self._plans)
         self._fast = fast
 
     def parse_record(self, value: bytes | None, key: bytes | None, kafka_timestamp: int) -> Sequence[Event | Refusal]:
@@ -226,12 +226,15 @@ class Parser:
 
         None if the line is the message of `draft`, with or without a level.
         """
-        if not is_plain(text):
+        stamp = stamp_of(text)
+        if stamp or "\n" in text:
             runtime, rest = take_runtime_header(text)
-            return merge(self._json_line(rest, near) or text_line(rest), runtime) if runtime else text_line(text)
+            if runtime is None:
+                return text_line(text, stamp)
+            return merge(self._json_line(rest, near) or text_line(rest, stamp_of(rest)), runtime)
         level = level_in_text(text)
         if level is not None and draft.level is not None:
-            return text_line(text)
+            return text_line(text, None)
         draft.message, draft.level = text, draft.level or level
         return None
 

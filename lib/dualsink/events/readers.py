@@ -34,6 +34,7 @@ _GOOGLE_HEADER = re.compile(r"([0-9a-f]{32})(?:/\d{1,20})?(?:;.*)?")
 _BASE64_ID = re.compile(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{11}=")
 """Sixteen or eight bytes, as protobuf's own JSON writes them."""
 _PLACEHOLDERS = frozenset(("-", "null", "none", "undefined", "n/a", "nil", "nan"))
+_LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
 _ROUTE = re.compile(r"([A-Z]{3,10}) /")
 _HASH = "[bcdfghjklmnpqrstvwxz2456789]"  # Kubernetes' alphabet of generated names (util/rand SafeEncodeString)
 _POD = re.compile(
@@ -73,6 +74,8 @@ def span_id(value: Any) -> str | None:
     Without `0x` before 16 or 32 digits, None if all digits are zero or it is no scalar.
     """
     if type(value) is str:
+        if len(value) > _LONGEST_PLACEHOLDER and value[0] != "0" and value.isalnum():
+            return value  # as nearly all are
         text = value
     elif isinstance(value, dict | list) or value is True or value is False:
         return None

@@ -30,7 +30,7 @@ _IDS = re.compile(r"\[(?:([0-9a-f]{16,32})-([0-9a-f]{16})|[ -]*)\][ \t]+", re.AS
 _LOGGER = re.compile(r"([^\s\[(]\S*)[ \t]+[-:][ \t]+")
 _LINE_LOGGER = re.compile(r"(\S+#\d+):?[ \t]+", re.ASCII)
 _DASH = re.compile(r"[-:][ \t]+")
-_PYTHON = re.compile(rf"(\S+)[ \t]+-[ \t]+({WORDS})[ \t]+-[ \t]+")
+_PYTHON = re.compile(rf"(\S++)[ \t]++-[ \t]++({WORDS})[ \t]++-[ \t]+")
 _COLOUR = re.compile(r"(?:\x1b\[[\d;]*m)+")
 _LEADING = re.compile(
     rf"({WORDS})(?=[\s:|,\]\x1b]|$)|[\[<(](?i:({WORDS}|ALERT|EMERG|CRIT|ERR|WRN|INF|DBG|FTL))[\])>]"
@@ -73,14 +73,15 @@ _TRACE_START = re.compile(
 )
 
 
-def text_line(text: str) -> Draft:
+def text_line(text: str, stamp: re.Match[str] | None) -> Draft:
     """Return the draft of a line of text.
 
-    Headers of logback, Spring Boot or Python `logging` are taken apart, stack traces cut off.
+    `stamp` is the time at its head. Headers of logback, Spring Boot or Python `logging` are taken apart, stack traces
+    cut off.
     """
     draft = Draft({})
     head, draft.stack_trace = split_stack_trace(text)
-    draft.message = _take_header(head, draft)
+    draft.message = _take_header(head, stamp, draft) if stamp else head
     if draft.level is None:
         draft.level = level_in_text(head)
     return draft
@@ -100,12 +101,17 @@ def take_runtime_header(text: str) -> tuple[Draft | None, str]:
     return draft, text[found.end() :]
 
 
-def is_plain(text: str) -> bool:
-    """Return whether a line is a message as it is.
+def has_runtime_header(text: str) -> bool:
+    """Return whether a line begins with a container runtime's header."""
+    return text[10:11] == "T" and _RUNTIME.match(text) is not None
 
-    It has no header and nothing after it.
+
+def stamp_of(text: str) -> re.Match[str] | None:
+    """Return the time at the head of a line.
+
+    A line without one, and without another line behind it, is a message as it is.
     """
-    return "\n" not in text and (text[:1] not in _STAMP_FIRST or _STAMP.match(text) is None)
+    return _STAMP.match(text) if text[:1] in _STAMP_FIRST else None
 
 
 def split_stack_trace(text: str) -> tuple[str, str | None]:
@@ -117,25 +123,30 @@ def split_stack_trace(text: str) -> tuple[str, str | None]:
     return (text[: found.start()], text[found.start() + 1 :]) if found else (text, None)
 
 
-def _take_header(text: str, draft: Draft) -> str:
+def _take_header(text: str, stamp: re.Match[str], draft: Draft) -> str:
     """Take apart the head of a line.
 
     Time, level, thread, process and logger; the whole line if it has none.
     """
-    stamp = _STAMP.match(text)
-    if stamp is None or (text[0] == "[" and "]" not in stamp[0]):
+    if text[0] == "[" and "]" not in stamp[0]:
         return text
     python = _PYTHON.match(text, stamp.end())
     parts = _python_parts(python) if python else _logback_parts(text, stamp.end())
-    if parts is None or not text[parts["end"] :]:
+    message = text[parts["end"] :] if parts else ""
+    if not (parts and message):
         return text
     _take_stamp(draft, stamp[1])
     draft.level, draft.level_key, draft.level_value = read_level(parts["level"]), "log_level", parts["level"]
-    draft.extra |= {name: parts[name] for name in ("thread", "correlation", "pid", "logger") if parts.get(name)}
+    for name in ("thread", "correlation", "pid", "logger"):
+        if value := parts.get(name):
+            draft.extra[name] = value
     draft.trace_id, draft.span_id = parts.get("trace_id"), parts.get("span_id")
     if "application" in parts:
         draft.service = parts["application"]
-    return text[parts["end"] :]
+    return message
+
+
+_NO_DATE = Refused(Reason.INVALID_TIMESTAMP, "the line has a time of day, but no date")
 
 
 def _take_stamp(draft: Draft, stamp: str) -> None:
@@ -145,7 +156,7 @@ def _take_stamp(draft: Draft, stamp: str) -> None:
     """
     draft.time_key, draft.time_value = "log_time", stamp
     if stamp[2] == ":":
-        draft.error = Refused(Reason.INVALID_TIMESTAMP, "the line has a time of day, but no date")
+        draft.error = _NO_DATE
         return
     try:
         draft.moment, draft.likely = parse_time(stamp), True
@@ -158,29 +169,34 @@ def _python_parts(found: re.Match[str]) -> dict[str, Any]:
 
 
 def _logback_parts(text: str, at: int) -> dict[str, Any] | None:
-    thread = _THREAD.match(text, at)
+    thread = _bracketed(_THREAD, text, at)
     level = _LEVEL.match(text, thread.end() if thread else at)
     if level is None and thread:  # "[INFO] text" looks like a thread's name
         thread, level = None, _LEVEL.match(text, at)
     if level is None:
         return None
     parts = {"level": level[1], "thread": thread and thread[1], "end": level.end()}
-    correlation = _CORRELATION.match(text, level.end())  # Spring Cloud Sleuth's [application,trace,span]
+    correlation = _bracketed(_CORRELATION, text, level.end())  # Spring Cloud Sleuth's [application,trace,span]
     if correlation:
         parts["correlation"], parts["trace_id"], parts["span_id"] = correlation.groups()
         parts["end"] = correlation.end()
     return _logger_parts(text, parts)
 
 
+def _bracketed(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """Match a pattern that begins with a bracket."""
+    return pattern.match(text, at) if text[at : at + 1] == "[" else None
+
+
 def _logger_parts(text: str, parts: dict[str, Any]) -> dict[str, Any]:
     at = parts["end"]
-    process = _PROCESS.match(text, at)
+    process = _PROCESS.match(text, at) if text[at : at + 1].isdecimal() else None
     if process:
         parts["pid"], at = process[1], process.end()
         application = _APPLICATION.match(text, at)
         if application:
             parts["application"], at = application[1], application.end()
-    late_thread = None if parts["thread"] else _THREAD.match(text, at)
+    late_thread = None if parts["thread"] else _bracketed(_THREAD, text, at)
     start = late_thread.end() if late_thread else at
     ids = _IDS.match(text, start) if process else None
     if ids:
@@ -188,7 +204,7 @@ def _logger_parts(text: str, parts: dict[str, Any]) -> dict[str, Any]:
     logger = _LINE_LOGGER.match(text, start) or _LOGGER.match(text, start)
     sure = process or parts["thread"] or late_thread or (logger and ("." in logger[1] or "#" in logger[1]))
     if logger and sure:
-        parts |= {"logger": logger[1], "end": logger.end()}
+        parts["logger"], parts["end"] = logger[1], logger.end()
         if late_thread:
             parts["thread"] = late_thread[1]
         return parts
@@ -229,8 +245,10 @@ def _level_at_head(text: str, at: int) -> re.Match[str] | None:
     return found
 
 
-_TRACE_ID = re.compile(r"(?i)\btrace[._-]?id[\"']?\s*[:=]\s*[\"']?([0-9a-f]{8,64})(?![0-9a-z])")
-_SPAN_ID = re.compile(r"(?i)\bspan[._-]?id[\"']?\s*[:=]\s*[\"']?([0-9a-f]{8,64})(?![0-9a-z])")
+# A set of letters comes first, for it is found faster than `\b` and a letter of any case; a long s is one of span's.
+_ID_BEHIND = r"(?i:[._-]?id[\"']?\s*[:=]\s*[\"']?)([0-9a-fA-F]{8,64})(?i:(?![0-9a-z]))"
+_TRACE_ID = re.compile(rf"[tT](?<!\w.)(?i:race){_ID_BEHIND}")
+_SPAN_ID = re.compile(rf"[sS\u017f](?<!\w.)(?i:pan){_ID_BEHIND}")
 
 
 def ids_in_text(message: str) -> tuple[str | None, str | None]:

@@ -59,7 +59,7 @@ def micros_of(value: Any) -> int | None:
     As `parse_time` reads it.
     """
     try:
-        return parse_time(value).micros
+        return parse_time(value)[0]
     except Refused:
         return None
 
@@ -93,7 +93,13 @@ def _since_epoch(local: str) -> int | None:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds if since.days >= 0 else None
 
 
-_second = lru_cache(maxsize=8_192)(_since_epoch)  # the records of a second stand together
+@lru_cache(maxsize=8_192)  # the records of a second stand together
+def _second(head: str) -> int | None:
+    """Return the microseconds of a text's whole seconds.
+
+    `head` is its first twenty characters; None if they are of another form.
+    """
+    return _since_epoch(head[:19]) if head[4:20:3] in _SEPARATORS else None
 
 
 def _usual_text(text: str) -> Moment | None:
@@ -101,7 +107,8 @@ def _usual_text(text: str) -> Moment | None:
 
     In UTC or with an offset; None where a closer look is needed.
     """
-    if text[4:20:3] not in _SEPARATORS:
+    micros = _second(text[:20])
+    if micros is None:
         return None
     end, zoned = len(text), True  # where the digits end
     offset: int | None = 0
@@ -111,8 +118,7 @@ def _usual_text(text: str) -> Moment | None:
         end, offset = end - 6, _offset(text[-6:])
     else:
         zoned = False
-    micros = _second(text[:19]) if end >= 19 else None
-    if micros is None or offset is None:
+    if offset is None or end < 19:
         return None
     exact = offset == 0
     if end != 19:
@@ -156,7 +162,7 @@ def _usual_number(value: Any, unit: str) -> Moment | None:
         return _new(Moment, (value * 1_000, True, True))
     if kind is int:
         micros, rest = divmod(value * _PER_UNIT.get(unit or epoch_unit(value), 0), 1_000)
-        return Moment(micros, not rest, True) if 0 < micros < _LAST else None
+        return _new(Moment, (micros, not rest, True)) if 0 < micros < _LAST else None
     if kind is not float or unit not in ("", "s") or not 10**8 <= value < 10**10:
         return None
     micros = round(value * 1_000_000)

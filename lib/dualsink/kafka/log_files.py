@@ -72,9 +72,9 @@ def _record(value: bytes, parser: Parser, limit: int = _NO_LIMIT) -> Record:
     Its key is the service if it holds one event alone.
     """
     outcomes = parser.parse_record(value, None, limit)
-    events = [outcome for outcome in outcomes if isinstance(outcome, Event)]
-    key = events[0].service.encode() if events and len(outcomes) == 1 else b""
-    return Record(key, value, None, tuple([event.timestamp for event in events]))
+    first = outcomes[0]
+    key = first.service.encode() if isinstance(first, Event) and len(outcomes) == 1 else b""
+    return Record(key, value, None, tuple([o.timestamp for o in outcomes if isinstance(o, Event)]))
 
 
 # -- which kind of file ----------------------------------------------------------------------------

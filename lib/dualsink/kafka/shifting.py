@@ -44,7 +44,8 @@ _TWELVE = re.compile(rb"(\d?\d)(:\d\d(?::\d\d)?)(%b)" % _HALF, re.ASCII)
 _ONE_DIGIT = re.compile(rb"(?<!\d)\d(?!\d)", re.ASCII)
 _NUMBER = rb"\d{9,19}(?=(?:\.\d{1,19})?\s*[\",}\\])|\d\.\d{1,19}[eE]\+?\d{1,2}"
 _TIME = re.compile(
-    rb'"\s*:\s*(?:\\?"\s*)?\[?(?=[\dA-Z])(?:((?:%b)(?:%b)?)|(%b))' % (b"|".join(_CALENDAR), _HALF, _NUMBER), re.ASCII
+    rb'"\s*+:\s*+(?:\\?"\s*+)?+\[?+(?=[\dA-Z])(?:((?:%b)(?:%b)?)|(%b))' % (b"|".join(_CALENDAR), _HALF, _NUMBER),
+    re.ASCII,
 )
 """A time behind a name's last quote."""
 _DAY = re.compile(rb'"[@_]?date"\s*:\s*"([\dA-Z][\w/, -]{7,16})"', re.ASCII | re.IGNORECASE)

@@ -92,7 +92,8 @@ class Watched:
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._found:
-            self.old += sum(moment < self._first for moment in record.times)
+            for moment in record.times:
+                self.old += moment < self._first
             yield record
 
 

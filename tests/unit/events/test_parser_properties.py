@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.support.corpus import KAFKA_TIMESTAMP, T, record
 
@@ -190,13 +191,14 @@ LINE_FIELDS = st.fixed_dictionaries(
     {"level": texts | st.sampled_from(["warn", "NOTICE"]), "msg": texts | st.just("sent")},
     optional={name: texts | st.sampled_from([T, "17"]) for name in (
         "time", "ts", "trace_id", "span_id", "service", "host", "logger", "logger_name", "stack_trace", "log_id",
-        "stream", "kubernetes", "level_original", "timestamp_original", "hostname", "container_service",
+        "stream", "kubernetes", "level_original", "timestamp_original", "hostname", "container_service", "",
     )},
 )  # fmt: skip
 ENVELOPES = st.fixed_dictionaries(
     {"time": st.sampled_from([T, "2026-11-23T10:00:00.123456789Z", "2026-11-23T10:00:00", "1999-01-01T00:00:00Z"])},
     optional={
-        "stream": st.just("stdout"), "trace_id": texts, "logger": texts,
+        "stream": st.just("stdout"), "trace_id": texts, "logger": texts, "stack_trace": texts, "service": texts,
+        "log_time": texts,
         "kubernetes": st.dictionaries(st.sampled_from(("pod_name", "host", "container_name", "labels")), texts),
     },
 )  # fmt: skip
@@ -205,8 +207,40 @@ ENVELOPES = st.fixed_dictionaries(
 @thorough
 @given(LINE_FIELDS | st.fixed_dictionaries({"level": st.just("warn"), "msg": st.just("m"), "time": st.just(T)}),
        ENVELOPES)  # fmt: skip
+@example({"level": "warn", "msg": "m", "": "x"}, {"time": T})
 def test_the_fast_path_of_lines_gives_what_the_general_one_gives(line, envelope):
     checked(encode({"log": json.dumps(line) + "\n", "stream": "stdout"} | envelope))
+
+
+# Parts of text lines as loggers and runtimes write them; all combinations of them are lines.
+LINE_PARTS = (
+    ("", "16:51:24.967 ", "[2026-11-23T09:59:59Z] ", "2026-11-23 09:59:59,123 ", "2026-13-45 10:00:00 - ",
+     "2026-11-23T09:59:59.123456789Z stdout F ", "  ", "2026/11/23 10:00:00 "),
+    ("", "INFO  ", "[main] WARN ", "[ERROR] ", "shop.pay - ERROR - ", "info: ", "level=warn ", "@cee:", "purple "),
+    ("", "- ", "[shop,4bf92f3577b34da6,00f067aa0ba902b7] ", "1 --- [pay] [main] ", "[http-8080] "),
+    ("", "a.b.C#12 ", "shop.Pay : ", "[x] - "),
+    ("", "paid", "TraceID: 4bf92f3577b34da6a3ce929d0e0e4736 SpanID: 00f067aa0ba902b7 paid", '{"msg":"m"}', "{", "a\nb",
+     "java.lang.Error: x\n\tat a.B.c(B.java:1)", "\n\tat a.B.c(B.java:1)", "\u0661 \u0130\u017f", '"'),
+)  # fmt: skip
+AROUND: tuple[dict[str, Any], ...] = (
+    {"time": T},
+    {"time": T, "trace_id": "4bf92f3577b34da6", "stack_trace": "java.lang.Error: y", "log_time": "x", "logger": "a"},
+    {"time": "2026-11-23T10:00:00.123456789Z", "kubernetes": {"pod_name": "pay-0", "host": "node-3"}},
+)
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_the_fast_path_of_text_lines_gives_what_the_general_one_gives(around):
+    lines = map("".join, itertools.product(*LINE_PARTS))
+    values = [encode({"log": line + "\n", "stream": "stdout"} | around) for line in lines]
+    differing = [v for v in values if parse(v, None, KAFKA_TIMESTAMP) != without_fast_path(v, None)]
+    assert differing == []
+
+
+@thorough
+@given(texts, ENVELOPES)
+def test_the_fast_path_of_envelopes_gives_what_the_general_one_gives(line, envelope):
+    checked(encode({"log": line + "\n", "stream": "stdout"} | envelope))
 
 
 @thorough
