@@ -507,7 +507,7 @@ def _is_odd(identity: str | None) -> bool:
 
     Zeros, a placeholder, a whole header.
     """
-    if identity is None or (len(identity) in _USUAL_LENGTHS and identity[0] != "0"):
+    if identity is None or (len(identity) in _USUAL_LENGTHS and identity[0] != "0" and identity.isalnum()):
         return False
     return readers.span_id(identity) != identity
 

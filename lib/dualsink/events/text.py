@@ -80,7 +80,9 @@ def text_line(text: str, stamp: re.Match[str] | None) -> Draft:
     cut off.
     """
     draft = Draft({})
-    head, draft.stack_trace = split_stack_trace(text)
+    head, stack_trace = split_stack_trace(text)
+    if stack_trace:
+        draft.stack_trace = stack_trace
     draft.message = _take_header(head, stamp, draft) if stamp else head
     if draft.level is None:
         draft.level = level_in_text(head)
@@ -140,12 +142,13 @@ def _take_header(text: str, stamp: re.Match[str], draft: Draft) -> str:
     for name in ("thread", "correlation", "pid", "logger"):
         if value := parts.get(name):
             draft.extra[name] = value
-    draft.trace_id, draft.span_id = parts.get("trace_id"), parts.get("span_id")
-    if "application" in parts:
-        draft.service = parts["application"]
+    for name, field in _FIELDS:
+        if value := parts.get(name):  # or `draft.merge` takes nothing for something
+            setattr(draft, field, value)
     return message
 
 
+_FIELDS = (("trace_id", "trace_id"), ("span_id", "span_id"), ("application", "service"))
 _NO_DATE = Refused(Reason.INVALID_TIMESTAMP, "the line has a time of day, but no date")
 
 

@@ -42,7 +42,7 @@ _HALF = rb"(?: |\xe2\x80\xaf)[AP]M"
 _TWELVE = re.compile(rb"(\d?\d)(:\d\d(?::\d\d)?)(%b)" % _HALF, re.ASCII)
 """Time on a clock of twelve hours, with AM or PM."""
 _ONE_DIGIT = re.compile(rb"(?<!\d)\d(?!\d)", re.ASCII)
-_NUMBER = rb"\d{9,19}(?=(?:\.\d{1,19})?\s*[\",}\\])|\d\.\d{1,19}[eE]\+?\d{1,2}"
+_NUMBER = rb"\d{9,19}(?=(?:\.\d{1,19})?\s*[\",}\\])|\d\.\d{1,19}[eE]\+?1?\d(?!\d)"
 _TIME = re.compile(
     rb'"\s*+:\s*+(?:\\?"\s*+)?+\[?+(?=[\dA-Z])(?:((?:%b)(?:%b)?)|(%b))' % (b"|".join(_CALENDAR), _HALF, _NUMBER),
     re.ASCII,

@@ -190,6 +190,20 @@ def test_an_inner_id_wins_and_a_different_outer_one_is_kept():
     assert (event.trace_id, attributes(event)) == ("inner", {"container_trace_id": "outer", "stream": "stdout"})
 
 
+def test_the_head_of_a_line_without_ids_leaves_those_of_its_envelope():
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    event = line("16:51:24.967 INFO  a.B#1 paid\n", trace_id=trace, span_id=span)
+    assert (event.message, event.trace_id, event.span_id) == ("paid", trace, span)
+    assert "container_trace_id" not in attributes(event)
+
+
+def test_a_header_as_long_as_an_id_is_read_as_a_header():
+    event = typed(
+        {"timestamp": T, "level": "INFO", "service": "s", "message": "m", "trace_id": f"Root=1-{'0' * 8}-{'a' * 16}"}
+    )
+    assert event.trace_id == f"1-{'0' * 8}-{'a' * 16}"
+
+
 def test_inner_and_outer_fields_of_one_name_are_both_kept():
     assert attributes(line('{"msg":"m","stream":"x"}')) == {"stream": "x", "_stream": "stdout"}
 

@@ -49,6 +49,7 @@ def test_each_form_of_time_is_moved_in_its_own_form(fields, moved):
         b'{"expires":"2026-12-23T10:00:00Z","date":"2001-01-01T00:00:00Z","time":"2026-11-23T99:99:99Z","ts":5}',
         b'{"time":17954280000000000000000,"ts":"1795428000 seconds","timestamp":"no 2026-11-23T10:00:00"}',
         b"\xff\x00{",
+        b'{"ts":1.795428e99}',
     ],
 )
 def test_what_is_no_time_of_the_event_stays(unmoved):
