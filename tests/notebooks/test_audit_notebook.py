@@ -38,7 +38,7 @@ def executed(spark, own_settings, run_notebook) -> tuple:
 
 def test_it_says_in_a_line_what_was_held(executed):
     line = printed(executed[0], "08-take")
-    assert "the archive held 20 events of" in line and "0 are gone" in line
+    assert "the archive held 20 events of" in line and "none is gone" in line
     assert executed[1]["fact"] == line.strip()
 
 

@@ -20,8 +20,9 @@ def test_it_says_what_it_will_do(executed):
     assert SCENARIO in html and "half of the documents missing" in html
 
 
-def test_a_line_tells_both_ledgers_the_orphans_and_the_seconds(executed):
-    (line,) = printed(executed[0], "06-run").splitlines()
+def test_a_line_says_when_it_begins_and_another_both_ledgers_the_orphans_and_the_seconds(executed):
+    begins, line = printed(executed[0], "06-run").splitlines()
+    assert begins.startswith(f"{SCENARIO} begins: `kill -9`")
     assert line.startswith(f"[OK] {SCENARIO}: before ")
     assert ": differs; after " in line and ": holds; left behind: nothing; " in line
 

@@ -34,7 +34,7 @@ _FONT = {
 }
 _DAYS_SHOWN = 14
 # Inches: at 100 dots each, what JupyterLab shows in a window of 1,280 pixels without shrinking it.
-_WIDTH = 9
+WIDTH = 9
 _LABELLED_BARS = 8
 _LONGEST_LABEL = 40
 
@@ -48,7 +48,7 @@ def levels_over_time(counts: pd.DataFrame) -> Figure:
     table = counts.pivot_table(index="time", columns="level", values="events", aggfunc="sum", fill_value=0)
     table = table.reindex(columns=[level for level in LEVEL_COLOURS if level in table.columns])
     errors = table[[level for level in table.columns if level in ERRORS]]
-    figure, panels = new_rows(_WIDTH, [4, 2] if errors.to_numpy().any() else [4])
+    figure, panels = new_rows(WIDTH, [4, 2] if errors.to_numpy().any() else [4])
     if counts.empty:
         return nothing(figure, panels[0], "No events yet")
     width = _bar_width(table.index)
@@ -81,7 +81,7 @@ def errors_per_service(errors: pd.DataFrame) -> Figure:
     `errors` has the columns service, errors, hosts.
     """
     shown = errors.head(15)[::-1]
-    figure, (axes,) = new_figure(_WIDTH, 1.4 + 0.42 * max(len(shown), 2))
+    figure, (axes,) = new_figure(WIDTH, 1.4 + 0.42 * max(len(shown), 2))
     if errors.empty:
         return nothing(figure, axes, "No service reports an error")
     bars = axes.barh(list(map(label, shown["service"])), shown["errors"], color=LEVEL_COLOURS["ERROR"])
@@ -102,7 +102,7 @@ def hot_against_archive(hot: pd.DataFrame, archive: pd.DataFrame, hot_days: int)
     Both frames have the columns day, events. Days older than `hot_days` before today belong to the archive alone. The
     newest fourteen days are drawn.
     """
-    figure, (axes,) = new_figure(_WIDTH, 4)
+    figure, (axes,) = new_figure(WIDTH, 4)
     table = pd.DataFrame({"archive": archive.set_index("day").events, "OpenSearch": hot.set_index("day").events})
     table = table.fillna(0).astype("int64").sort_index()
     if table.empty:
@@ -150,7 +150,7 @@ class LivePicture:
     def __init__(self, live: bool, waiting: int | None = None):
         self._batches: list[tuple[BatchReport, float]] = []
         self._before = waiting
-        self.figure, self._axes = new_figure(_WIDTH + 0.5, 3.4, panels=3)
+        self.figure, self._axes = new_figure(WIDTH + 0.5, 3.4, panels=3)
         self._draw()
         self._handle = display(self.figure, display_id=True) if live else None
 
@@ -252,7 +252,7 @@ def cost(tiers: Sequence[TierCost], bills: pd.DataFrame, given: Assumptions) -> 
 
     Left what it costs to hold a year's events for a year in each tier, right the monthly bill as they pile up.
     """
-    figure, (held, months) = new_figure(_WIDTH + 0.5, 4, panels=2)
+    figure, (held, months) = new_figure(WIDTH + 0.5, 4, panels=2)
     money, hot = given.currency, tiers[0]
     bars = held.bar([t.tier.replace(", ", ",\n") for t in tiers], [t.year for t in tiers], color=_TIER_COLOURS)
     held.bar_label(bars, [f"{t.year:,.0f} {money}\n{t.gb:,.0f} GB" for t in tiers], padding=3, fontsize=10)

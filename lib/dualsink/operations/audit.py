@@ -131,7 +131,9 @@ class Audit(plan_of.Result):
         days = words.count(len(self.days), "day")
         held = f"at {self.asked} the archive held {words.count(self.events, 'event')} of {days}"
         unexplained = f", on {words.count(len(self.unexplained), 'day')} without a reason" if self.unexplained else ""
-        return f"{held}; {sum(day.lost for day in self.days):,} are gone{unexplained}"
+        lost = sum(day.lost for day in self.days)
+        gone = f"{lost:,} {'is' if lost == 1 else 'are'}" if lost else "none is"
+        return f"{held}; {gone} gone{unexplained}"
 
     def lines(self) -> list[str]:
         """Return the archive's origin, then each day."""

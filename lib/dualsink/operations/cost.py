@@ -83,7 +83,7 @@ class Assumptions:
     @property
     def kept(self) -> str:
         """Configured way of keeping events, a column of `bills`."""
-        return "hot and archive" if self.tier == _NO_TIER else "hot, archive and tier"
+        return "hot and archive" if self.tier == _NO_TIER else "hot, archive and cheaper tier"
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,9 @@ def bills(measured: Measured, given: Assumptions) -> pd.DataFrame:
         old = max(days - given.tier_after_days, 0)
         tiered = _of_days(cold, days - old) + _of_days(tier, old)
         rows.append((_of_days(hot, days), window + _of_days(cold, days), window + tiered))
-    return pd.DataFrame(rows, index=list(months), columns=["all hot", "hot and archive", "hot, archive and tier"])
+    return pd.DataFrame(
+        rows, index=list(months), columns=["all hot", "hot and archive", "hot, archive and cheaper tier"]
+    )
 
 
 def _of_days(tier: TierCost, days: float) -> float:

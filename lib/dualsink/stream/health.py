@@ -17,7 +17,7 @@ from opensearchpy.exceptions import (
     OpenSearchException,
 )
 
-from dualsink import local_servers
+from dualsink import local_servers, words
 from dualsink.errors import DeploymentError, DualsinkError, PlatformError, ServiceUnavailable
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
@@ -118,14 +118,16 @@ def _try(name: str, attempt: Callable[[], str]) -> Check:
         return Check(name, True, attempt())
     except DeploymentError as error:
         return Check(name, False, str(error), refused=True)
-    except (DualsinkError, OpenSearchException, requests.RequestException) as error:
+    except DualsinkError as error:
+        return Check(name, False, str(error))
+    except (OpenSearchException, requests.RequestException) as error:
         return Check(name, False, f"{type(error).__name__}: {error}")
 
 
 def _kafka(brokers: Brokers) -> str:
     with closing(topic.admin(brokers)) as client:
         live = client.describe_cluster()["brokers"]
-    return f"{len(live)} broker(s) at {brokers.address}"
+    return f"{words.count(len(live), 'broker')} at {brokers.address}"
 
 
 def _opensearch(cluster: Cluster) -> str:

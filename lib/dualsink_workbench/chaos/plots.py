@@ -37,7 +37,7 @@ def recoveries(outcomes: Sequence[Outcome]) -> Figure:
 
     Left: shares of Kafka's records under the fault. Right: seconds to a ledger that holds again.
     """
-    figure, (stores, clock) = plots.new_figure(12, 1.6 + 0.5 * max(len(outcomes), 2), panels=2)
+    figure, (stores, clock) = plots.new_figure(plots.WIDTH + 0.5, 1.6 + 0.5 * max(len(outcomes), 2), panels=2)
     if not outcomes:
         return plots.nothing(figure, stores, "No scenario ran")
     names = [outcome.scenario for outcome in outcomes]
@@ -52,7 +52,7 @@ def recoveries(outcomes: Sequence[Outcome]) -> Figure:
         padding=4,
         fontsize=10,
     )
-    plots.title(clock, f"{len(recovered)} of {len(outcomes)} recovered, both stores agree")
+    plots.title(clock, f"{len(recovered)} of {len(outcomes)} recovered, both stores agree", 12)
     clock.set_xlabel("seconds to a ledger that holds")
     clock.margins(x=0.2)
     clock.set_yticklabels([])
@@ -78,5 +78,5 @@ def _draw_stores(axes: Axes, names: list[str], before: list[Counts | None]) -> N
     axes.set_yticks(list(places), names)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("of the records in Kafka")
-    plots.title(axes, "Under the fault: what each store held")
+    plots.title(axes, "Held under the fault", 12)
     axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)

@@ -39,14 +39,14 @@ def choose(names: Iterable[str]) -> list[str]:
 def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = print) -> list[Outcome]:
     """Run scenarios, all by default, and report each.
 
-    Most run two side by side, as most of a driver's life needs one core.
+    A line when it begins and one when it ends. Most run two side by side, as most of a driver's life needs one core.
     """
     chosen = [SCENARIOS[name] for name in choose(names)]
     by_name: dict[str, Outcome] = {}
     for turn in Turn:
         pool = ThreadPoolExecutor(2 if turn is Turn.BESIDE_OTHERS else 1)
         try:
-            for done in as_completed([pool.submit(_timed, each, world) for each in chosen if each.turn is turn]):
+            for done in as_completed([pool.submit(_timed, each, world, say) for each in chosen if each.turn is turn]):
                 outcome, seconds = done.result()
                 by_name[outcome.scenario] = outcome
                 say(f"{line(outcome)} ({seconds:.0f} s in all)")
@@ -55,7 +55,8 @@ def run(world: World, names: Iterable[str] = (), say: Callable[[str], None] = pr
     return [by_name[scenario.name] for scenario in chosen]
 
 
-def _timed(scenario: Scenario, world: World) -> tuple[Outcome, float]:
+def _timed(scenario: Scenario, world: World, say: Callable[[str], None]) -> tuple[Outcome, float]:
+    say(f"{scenario.name} begins: {scenario.done}")
     start = time.monotonic()
     return scenario(world), time.monotonic() - start
 

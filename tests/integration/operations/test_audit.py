@@ -138,7 +138,7 @@ def test_others_notice_a_digest_that_is_not_true(recorded, tmp_path):
 
 
 def test_the_answer_is_one_line_and_data(pipeline, recorded):
-    assert recorded["fact"] == f"at {pipeline.moment} the archive held 12 events of 3 days; 0 are gone"
+    assert recorded["fact"] == f"at {pipeline.moment} the archive held 12 events of 3 days; none is gone"
     result = recorded["result"]
     assert (result["events"], result["table"]) == (12, pipeline.settings.archive_table)
     assert result["digest"] == str(sum(int(line.archive_digest) for line in pipeline.ledger.days))

@@ -43,9 +43,9 @@ def test_the_bill_of_the_last_month_of_a_year_is_that_of_a_years_events():
 
 def test_a_tier_begins_to_pay_after_its_days_and_not_before():
     bills = cost.bills(MEASURED, GIVEN)
-    assert bills.loc[12, "hot and archive"] == pytest.approx(bills.loc[12, "hot, archive and tier"])
+    assert bills.loc[12, "hot and archive"] == pytest.approx(bills.loc[12, "hot, archive and cheaper tier"])
     later = bills.loc[13:]
-    assert (later["hot, archive and tier"] < later["hot and archive"]).all()
+    assert (later["hot, archive and cheaper tier"] < later["hot and archive"]).all()
     assert (later["hot and archive"] < later["all hot"]).all()
 
 
@@ -69,7 +69,7 @@ def test_the_picture_speaks_of_a_tier_only_where_one_is_configured():
     given = replace(GIVEN, tier=Assumptions.of(Settings()).tier)
     bills = cost.bills(MEASURED, given)
     share = bills["hot and archive"].iloc[-1] / bills["all hot"].iloc[-1]
-    assert f"{share:.0%}" != f"{bills['hot, archive and tier'].iloc[-1] / bills['all hot'].iloc[-1]:.0%}"
+    assert f"{share:.0%}" != f"{bills['hot, archive and cheaper tier'].iloc[-1] / bills['all hot'].iloc[-1]:.0%}"
     title = plots.cost(cost.tiers(MEASURED, given), bills, given).axes[1].get_title(loc="left")
     assert title == f"After 7 years a month costs {share:.0%} of all hot"
 

@@ -13,7 +13,7 @@ LOST = replace(RECOVERED, scenario="lost", before=None, after=BEFORE, orphans=["
 def test_the_chaos_picture_counts_what_recovered_and_labels_the_seconds():
     figure = plots.recoveries([RECOVERED, LOST])
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "Under the fault: what each store held",
+        "Held under the fault",
         "1 of 2 recovered, both stores agree",
     ]
     assert [text for text in words(figure) if text] == ["12 s", "not recovered"]
