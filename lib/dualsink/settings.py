@@ -29,7 +29,7 @@ from dualsink.timeline import moment
 
 PARAMS_FILE = "params_file"
 """A notebook's variable: the YAML file of parameters that takes the place of the environment's."""
-OF_A_RUN = frozenset({"execution_date", "run_id", "data_dir", "runs_dir"})
+_OF_A_RUN = frozenset({"execution_date", "run_id", "data_dir", "runs_dir"})
 """Parameters of a single run and its folders, by which no environment differs from another."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -391,21 +391,27 @@ class Settings(BaseModel):
         }
         file = namespace.get(PARAMS_FILE)
         settings = cls.load(params_files(file or given.get("environment", defaults["environment"])), given)
-        named = settings.environment if not file or settings._are_of_their_name() else _beside_the_project(file)
+        named = settings.environment if not file or settings._has_values_of_its_name() else _beside_the_project(file)
         invocation.choose(f" --env {shlex.quote(named)}")
         return settings
 
-    def _are_of_their_name(self) -> bool:
-        """Say whether the environment's name gives the same parameters.
+    def _has_values_of_its_name(self) -> bool:
+        """Return whether the environment's name gives the same parameters."""
+        try:
+            return not self.differing(type(self).load(params_files(self.environment)))
+        except SettingsError:
+            return False
+
+    def differing(self, other: "Settings") -> set[str]:
+        """Return parameters that have another value in `other`.
 
         Those of a single run do not count.
         """
-        try:
-            named = type(self).load(params_files(self.environment))
-        except SettingsError:
-            return False
-        differing = dict(self.parameters().items() - named.parameters().items())
-        return self.data_path == named.data_path and differing.keys() <= OF_A_RUN
+        theirs = other.parameters()
+        places = {"data_dir"} if self.data_path != other.data_path else set()
+        return places | {
+            name for name, value in self.parameters().items() if name not in _OF_A_RUN and value != theirs[name]
+        }
 
     # -- derived places and names ------------------------------------------------------------------
 

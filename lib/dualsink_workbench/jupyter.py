@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dualsink import invocation
-from dualsink.settings import OF_A_RUN, Settings, project_root
+from dualsink.settings import Settings, project_root
 from dualsink_workbench.runner import parameters, runner
 from dualsink_workbench.runner.runner import servers, unhurried
 
@@ -55,7 +55,7 @@ def notebooks(settings: Settings) -> Path:
     known = runner.all_notebooks()
     source = known[0].parent
     folder = _new_folder(settings)
-    params = parameters.write(settings, folder / "params.yaml") if differing(settings) else None
+    params = parameters.write(settings, folder / "params.yaml") if settings.differing(Settings()) else None
     others = [file for name in _LAST if (file := source / name).is_file()]
     for notebook in (*known, *others, *source.glob("solutions/*.ipynb")):
         _copy(notebook, folder / notebook.relative_to(source), settings, params)
@@ -94,18 +94,6 @@ def _title(notebook: Path) -> str:
 
     heading = nbformat.read(notebook, nbformat.NO_CONVERT).cells[0].source.splitlines()[0]
     return heading.lstrip("# 0123456789")
-
-
-def differing(settings: Settings) -> set[str]:
-    """Return parameters that differ from the notebooks' defaults.
-
-    Those of a single run do not count.
-    """
-    defaults = Settings().parameters()
-    places = {"data_dir"} if settings.data_path != Settings().data_path else set()
-    return places | {
-        name for name, value in settings.parameters().items() if name not in OF_A_RUN and value != defaults[name]
-    }
 
 
 def _copy(notebook: Path, target: Path, settings: Settings, params: Path | None) -> None:

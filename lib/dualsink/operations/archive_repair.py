@@ -51,8 +51,9 @@ def mend(
             if rows.orphaned:
                 orphans.keep(Deed(spark, archive, who, _REASON), _orphans(table, found))
             begun = table_repair.entries(table, holds, rows.steps, who)
-            confirm = incarnation.verify
-            table_repair.replace(table, found, lambda altered: right.join(altered, KEY, "left_semi"), begun, confirm)
+            table_repair.replace(
+                table, found, lambda altered: right.join(altered, KEY, "left_semi"), begun, incarnation.verify
+            )
         return rows
     finally:
         found.unpersist()
