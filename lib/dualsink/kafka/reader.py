@@ -17,9 +17,14 @@ from dualsink.kafka.topic import Topic
 
 Offsets = Mapping[int, int]
 """An offset by partition."""
-_LONGEST_WAIT_MS = 20
+_FETCH = {
+    "kafka.fetch.max.wait.ms": 20,
+    "kafka.max.poll.records": 5_000,
+    "kafka.max.partition.fetch.bytes": 2 * 1024 * 1024,
+}
 """Spark reads only offsets that are there. Its cached consumers ask ahead for what follows; while a broker holds that
-answer back, half a second by default, the next task waits too."""
+answer back, half a second by default, the next task waits too. After each poll, of 500 records by default, Spark asks
+the broker for both ends of the partition."""
 # Partitions are of uneven sizes; in so many pieces a task they make tasks of even ones, see stream/sink.py.
 _PIECES_PER_TASK = 4
 
@@ -71,7 +76,7 @@ def by_coordinates(records: DataFrame, topic_id: str) -> DataFrame:
 def _options(topic: Topic, more: Mapping[str, Any], partitions: list[int] | None = None) -> dict[str, Any]:
     chosen = {"subscribe": topic.name} if partitions is None else {"assign": json.dumps({topic.name: partitions})}
     return {
-        "kafka.fetch.max.wait.ms": _LONGEST_WAIT_MS,
+        **_FETCH,
         **security.spark_options(topic.brokers),
         "kafka.isolation.level": "read_committed",
         "failOnDataLoss": "true",

@@ -32,12 +32,14 @@ def source(event: Event, value: bytes = b"") -> bytes:
         return value
     log_id, micros, level, service, host, message, stack_trace, trace_id, span_id, attributes = event
     moment = EPOCH + timedelta(0, 0, micros)
-    body = _encode(_Body(log_id, moment, level, service, host, message, stack_trace, trace_id, span_id))
-    if attributes is None:
-        return body
-    if (part := indexable(attributes)) is None:
-        return b'%b,"attributes":%b}' % (body[:-1], attributes.encode())
-    return b'%b,"attributes":%b,"%b":%b}' % (body[:-1], part, WHOLE.encode(), dump_json(attributes))
+    texts = _attributes(attributes) if attributes is not None else ()
+    return _encode(_Body(log_id, moment, level, service, host, message, stack_trace, trace_id, span_id, *texts))
+
+
+def _attributes(attributes: str) -> tuple[msgspec.Raw, str | None]:
+    """Return the fields `attributes` and WHOLE of a document."""
+    part = indexable(attributes)
+    return (msgspec.Raw(attributes), None) if part is None else (msgspec.Raw(part), attributes)
 
 
 def indexable(attributes: str) -> bytes | None:
@@ -84,7 +86,7 @@ def attributes_of(source: Mapping[str, Any]) -> Any:
 
 
 class _Body(msgspec.Struct, omit_defaults=True, gc=False):
-    """Fields of an event but its attributes."""
+    """Fields of an event, in a document's order."""
 
     log_id: str | None = None
     timestamp: datetime | None = None
@@ -95,6 +97,8 @@ class _Body(msgspec.Struct, omit_defaults=True, gc=False):
     stack_trace: str | None = None
     trace_id: str | None = None
     span_id: str | None = None
+    attributes: msgspec.Raw | None = None
+    attributes_whole: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode

@@ -63,6 +63,7 @@ VARIANTS: dict[str, Change] = {
     "`message` as `match_only_text`": _field(message=indices.TEXT | {"type": "match_only_text"}),
     "`message` also as keyword": _field(message=indices.TEXT | {"fields": {"keyword": {"type": "keyword"}}}),
     "`stack_trace` not searchable": _field(stack_trace={"type": "text", "index": False}),
+    "`log_id` indexed": _field(log_id=indices.KEYWORD),
     "`log_id` in the source only": _source_only("log_id"),
     "`attributes` mapped field by field": _free_attributes,
     "`attributes` stored only": _field(attributes={"type": "object", "enabled": False}),
