@@ -652,6 +652,22 @@ FORMATS = (
                 '"controllerKind":"Card","namespace":"shop","name":"visa","reconcileID":"r","error":"conflict"}',
     ),
     Format(
+        name="logr funcr",
+        specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
+        marks=("logger", "caller:object", "msg", "level"),
+        level=places("level", reads="logr"),
+        example='{"logger":"git","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},"level":0,'
+                '"msg":"starting up","pid":12}',
+    ),
+    Format(
+        name="logr funcr, error",
+        specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
+        marks=("logger", "caller:object", "msg", "error", "!level"),
+        default_level="ERROR",
+        example='{"logger":"","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},'
+                '"msg":"too many failures","error":"exit 128"}',
+    ),
+    Format(
         name="zap, development",
         specification="https://pkg.go.dev/go.uber.org/zap#NewDevelopmentEncoderConfig",
         marks=("L", "T", "M"),
@@ -944,6 +960,18 @@ FORMATS = (
                 '"msg":"Shutdown complete","time":"2026-11-23T10:00:00.123456Z","ts":1795428000123}',
     ),
     Format(
+        name="FoundationDB",
+        specification="https://github.com/apple/foundationdb/wiki/Understanding-FoundationDB-Log-Files",
+        marks=("Severity", "Type", "Machine", "ID", "Time|DateTime", "!Message", "!message"),
+        time=places("time", "datetime"),
+        level=places("severity", reads="foundationdb"),
+        message=places("type", stays=True),
+        service=places("loggroup", stays=True),
+        host=places("machine"),
+        example='{"Severity":"10","Time":"1795428000.123456","Type":"MachineMetrics","Machine":"10.0.0.1:4500",'
+                '"ID":"0","LogGroup":"default"}',
+    ),
+    Format(
         name="AWS WAF",
         specification="https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html",
         marks=("webaclId", "action", "httpRequest:object"),
@@ -1076,6 +1104,29 @@ FORMATS = (
         default_level="INFO",
         example='{"timestamp":"2026-11-23T10:00:00.123456+0000","flow_id":1,"event_type":"alert","src_ip":"10.0.0.1",'
                 '"alert":{"signature":"ET SCAN","severity":2}}',
+    ),
+    Format(
+        name="KubeArmor",
+        specification="https://docs.kubearmor.io/kubearmor/documentation/kubearmor-events",
+        marks=("Operation", "Resource", "Result", "Timestamp", "UpdatedTime"),
+        time=places("updatedtime", "timestamp"),
+        level=places("severity", reads="cef"),
+        message=(*places("message"), *places("resource", stays=True)),
+        host=places("hostname"),
+        default_level="INFO",
+        example='{"Timestamp":1795428000,"UpdatedTime":"2026-11-23T10:00:00.123456Z","HostName":"node-3","PodName":'
+                '"pay-7d9f8b6c5-x2x9k","Severity":"7","Message":"token read","Operation":"File","Resource":"/token",'
+                '"Action":"Block","Result":"Permission denied"}',
+    ),
+    Format(
+        name="osquery status",
+        specification="https://osquery.readthedocs.io/en/stable/deployment/logging/#status-logs",
+        marks=("hostIdentifier", "severity", "filename", "message"),
+        time=places("unixtime", reads="s"),
+        level=places("severity", reads="glog"),
+        host=places("hostidentifier"),
+        example='{"hostIdentifier":"web-1","calendarTime":"Mon Nov 23 10:00:00 2026 UTC","unixTime":1795428000,'
+                '"severity":"2","filename":"scheduler.cpp","line":"7","message":"Error executing query"}',
     ),
     Format(
         name="osquery results",

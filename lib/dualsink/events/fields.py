@@ -5,7 +5,7 @@ from typing import Any
 
 from dualsink.events.draft import Draft
 from dualsink.events.formats import fold
-from dualsink.events.levels import checked_level, read_level
+from dualsink.events.levels import Level, checked_level, is_level_name, read_level
 from dualsink.events.model import DAY, Refused, wrong_type
 from dualsink.events.plans import Candidate, Plan
 from dualsink.events.readers import within
@@ -181,8 +181,11 @@ _SAYS_LEVEL = re.compile(r"(?i)le?ve?l|sever")
 
 
 def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None:
-    """Take the first recognised level, else the first value."""
-    first = None
+    """Take the first recognised level, else the first value.
+
+    A number of no known scale gives way to a name elsewhere.
+    """
+    first, number = None, None
     for holder, key, scale, canonical, _ in plan.level:
         value = objects[holder].get(key)
         if value is None or value == "":
@@ -196,17 +199,26 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
         else:
             level = read_level(value, scale)
             if level[0] != "UNKNOWN":
-                draft.level, draft.level_key, draft.level_value = level, key, value
-                del objects[holder][key]
-                return
+                if scale == "any" and len(plan.level) > 1 and not is_level_name(value):
+                    number = number or (holder, key, value, level)
+                    continue
+                if number is None or (scale == "any" and len(value) > 2):
+                    _set_level(draft, objects, holder, key, value, level)
+                    return
         if first is None and scale != "word" and not (scale == "otel" and level == _ABSENT and value in (0, "0")):
             first = (holder, key, value, scale) if plan.formats or _SAYS_LEVEL.search(key) else None
-    if first is not None:
+    if number is not None:
+        _set_level(draft, objects, *number)
+    elif first is not None:
         holder, key, value, scale = first
-        draft.level, draft.level_key, draft.level_value = checked_level(value, scale), key, value
-        del objects[holder][key]
+        _set_level(draft, objects, holder, key, value, checked_level(value, scale))
     elif plan.default_level:
         draft.level = read_level(plan.default_level)
+
+
+def _set_level(draft: Draft, objects: list[dict[str, Any]], holder: int, key: str, value: Any, level: Level) -> None:
+    draft.level, draft.level_key, draft.level_value = level, key, value
+    del objects[holder][key]
 
 
 def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> None:
