@@ -9,7 +9,8 @@ from dualsink.events.formats import Format, places
 _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "attributes", "labels", "span", "otel",
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
-             "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes")  # fmt: skip
+             "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes", "errorinfo",
+             "failure")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -116,7 +117,7 @@ GENERAL = Format(
         *places("logsource", reads="host name"),
     ),
     stack_trace=(
-        *places("stack_trace", "stacktrace"),
+        *places("stack_trace", "stacktrace", "stacktraceelements"),
         *places("error.stack_trace", "exception.stacktrace", "exception.stack_trace", "exception.stack",
                 "exception.traceback", "exception.trace", "exception.backtrace", "err.stack", "err.stacktrace",
                 "error.stack", "error.backtrace", "error.trace", "error.traceback", "thrown.extendedstacktrace",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualsink.events.catalogue import FORMATS, GENERAL
 from dualsink.events.formats import FIELDS, PLACES, Format, Place, fold
-from dualsink.events.readers import reader_of
+from dualsink.events.readers import IN_PARTS, reader_of
 
 CANONICAL = frozenset(
     ("log_id", "timestamp", "level", "service", "host", "message", "stack_trace", "trace_id", "span_id")
@@ -202,6 +202,7 @@ class Plans:
         indices = [self._own[format.name] for format in plan.formats] + [self._general]
         for name in (*FIELDS, "line", "raw", "json"):
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
+        plan.stack_trace = _whole_first(plan.stack_trace, layout)
         if plan.strict:
             plan.stack_trace = tuple(c._replace(read=None) if c.canonical else c for c in plan.stack_trace)
         elif plan.method and plan.path and not {"@version", "short_message"} & raw:
@@ -270,6 +271,19 @@ def _candidates(name: str, layout: tuple[_Object, ...], indices: list[_Index], c
         if (holder, key) not in seen:
             seen.add((holder, key))
             yield Candidate(holder, key, reader_of(name, place), holder == 0 and key in CANONICAL, place.stays)
+
+
+def _whole_first(found: tuple[Candidate, ...], layout: tuple[_Object, ...]) -> tuple[Candidate, ...]:
+    """Put exceptions in parts before their stack traces."""
+    order = list(found)
+    for part in found:
+        each = layout[part.holder]
+        if part.holder and not IN_PARTS.isdisjoint(map(fold, each.keys or ())):
+            whole = next((c for c in found if (c.holder, c.key) == (each.holder, each.key)), None)
+            if whole and order.index(whole) > order.index(part):
+                order.remove(whole)
+                order.insert(order.index(part), whole)
+    return tuple(order)
 
 
 def _inner(layout: tuple[_Object, ...], indices: list[_Index]) -> Iterable[tuple[int, int, str]]:

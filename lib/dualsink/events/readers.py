@@ -179,7 +179,7 @@ def _traceback(value: Any) -> str | None:
 
 _FRAMES = (
     "stepArray", "stackTrace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
-    "stack", "elements", "trace",
+    "stack", "elements", "trace", "stackFrames",
 )  # fmt: skip
 """Names of an exception's members; they are compared folded, so .NET's, PHP's and Go's are found as well."""
 _CLASS = (
@@ -215,6 +215,8 @@ def _written(value: Any) -> str | None:
 
 
 _CAUSES = ("cause", "causedBy", "innerException", "previous")
+IN_PARTS = frozenset(map(fold, (*_CAUSES, "stackTraceString")))
+"""Folded names that say that an exception is read as a whole: its causes, and .NET's frames without its name."""
 
 
 def _class_and_text(value: dict[str, Any]) -> str:
@@ -300,9 +302,12 @@ def _parts(value: Any) -> str | None:
 
     They are an array: texts as they are, all else as JSON.
     """
-    if not isinstance(value, list):
-        return None
-    return " ".join(map(_part, value)) or None
+    return joined(value) or None if isinstance(value, list) else None
+
+
+def joined(parts: list[Any]) -> str:
+    """Join the parts of a message."""
+    return " ".join(map(_part, parts))
 
 
 def _part(value: Any) -> str:
