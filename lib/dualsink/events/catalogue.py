@@ -34,7 +34,7 @@ GENERAL = Format(
                 "creation_time", "ingest_time",
                 "unix_timestamp", "timestamp_unix", "tstamp", "occurred_at", "emitted_at", "recorded_at",
                 "record_time", "generated_at", "published_at", "sent_at", "log.timestamp", "event.timestamp",
-                "event.time", "received_at"),
+                "event.time", "received_at", "event_ts", "aws.timestamp"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         *places("__time__", reads="s"),
         *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
@@ -71,7 +71,8 @@ GENERAL = Format(
                 "event.original", "description", "resultdescription", "properties.message", "title", "log_line",
                 "logline", "message_text", "eventmessage", "displaymessage", "elasticsearch.slowlog.message"),
         *places("log.message", "event.message", reads="within"),
-        *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error", "err",
+        *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error_msg",
+                "err_msg", "error", "err",
                 "exception_message", "eventname", "event_name", "event.name", "summary", "detail", "details",
                 "reason", "payload", "data", "log.original", reads="string"),
     ),
@@ -170,6 +171,9 @@ GENERAL = Format(
                 "clientrequesturi", "clientrequestpath", "request.uri", "request.path", "request.url", "req.url",
                 "httprequest.requesturl", "httprequest.uri", "cs-uri-stem", "requesturi", "x-envoy-original-path",
                 "http_uri", "reqpath"),
+    title=places("event_type", "event.action", "action", "operation", "activity", "alert_name", "event.type",
+                 "action_name", "action_type", "operation_name", "activity_name", "query_name", "statement", "sql",
+                 "query", reads="string", stays=True),
     status=places("status", "downstreamstatus", "response_code", "status_code", "statuscode", "edgeresponsestatus",
                   "http.response.status_code", "http.status_code", "responsestatus.code", "response.status",
                   "res.statuscode", "httprequest.status", "sc-status", "response_status", "http_status"),
@@ -302,6 +306,44 @@ FORMATS = (
                 '"message":"card refused","level":"error"}]}',
     ),
     Format(
+        name="Grafana Faro",
+        specification="https://github.com/grafana/faro-web-sdk/blob/main/packages/core/src/transports/types.ts",
+        marks=("meta.app", "logs:array", *_NO_RECORD),
+        events="logs",
+        service=places("meta.app.name"),
+        example='{"meta":{"app":{"name":"shop-web"}},"logs":[{"message":"card refused","level":"error",'
+                '"timestamp":"2026-11-23T10:00:00.123Z","trace":{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}}]}',
+    ),
+    Format(
+        name="Prometheus Alertmanager, webhook",
+        specification="https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
+        marks=("alerts:array", "receiver|groupKey|commonLabels", *_NO_RECORD),
+        events="alerts",
+        example='{"receiver":"kafka","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"Probe",'
+                '"severity":"critical"},"annotations":{"summary":"The shop is down"},'
+                '"startsAt":"2026-11-23T10:00:00.123Z"}],"groupKey":"{}"}',
+    ),
+    Format(
+        name="Kafka record as JSON (kcat, AKHQ, Redpanda Console)",
+        specification="https://github.com/edenhill/kcat#examples",
+        marks=("value|payload", "partition", "offset", "topic", "!message", "!msg", "!event", "!text", "!level"),
+        line=places("value", "payload"),
+        inner=places("value", "payload"),
+        example='{"topic":"logs","partition":0,"offset":7,"timestamp":"2026-11-23T10:00:00.123Z","key":null,'
+                '"value":"{\\"level\\":\\"error\\",\\"message\\":\\"card refused\\"}"}',
+    ),
+    Format(
+        name="Sumo Logic",
+        specification="https://help.sumologic.com/docs/search/get-started-with-search/search-basics/built-in-metadata/",
+        marks=("_raw:text", "_messagetime"),
+        time=places("_messagetime", reads="ms"),
+        line=places("_raw"),
+        host=places("_sourcehost"),
+        service=places("_sourcecategory", stays=True),
+        example='{"_raw":"ERROR card refused","_messagetime":"1795428000123","_sourcehost":"web-1",'
+                '"_sourcecategory":"shop/pay"}',
+    ),
+    Format(
         name="Google Cloud entries.write",
         specification="https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/write",
         marks=("entries:array", *_NO_RECORD),
@@ -341,6 +383,16 @@ FORMATS = (
                 '"operationName":"Charge","level":"Warning","resultDescription":"card refused"}',
     ),
     Format(
+        name="Azure Monitor's table AzureDiagnostics",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostics",
+        marks=("log_s", "Category|ResourceId"),
+        time=places("timegenerated"),
+        line=places("log_s"),
+        service=places("category", stays=True),
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","Category":"kube-apiserver","ResourceId":"/S",'
+                '"log_s":"E1123 10:00:00.123456       1 controller.go:155] refused"}',
+    ),
+    Format(
         name="Azure Container Apps",
         specification="https://learn.microsoft.com/azure/container-apps/log-monitoring",
         marks=("Log_s", "ContainerAppName_s|ContainerName_s"),
@@ -376,6 +428,17 @@ FORMATS = (
         example='{"insertId":"a1","jsonPayload":{"message":"card refused","order":7},"resource":{"type":'
                 '"k8s_container","labels":{"pod_name":"pay-7d9f8b6c5-x2x9k"}},'
                 '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR","logName":"projects/p/logs/stderr"}',
+    ),
+    Format(
+        name="Google App Engine requests",
+        specification="https://cloud.google.com/logging/docs/reference/v2/rpc/google.appengine.logging.v1",
+        marks=("logName|insertId", "protoPayload.method", "protoPayload.resource"),
+        method=places("protopayload.method"),
+        path=places("protopayload.resource"),
+        status=places("protopayload.status"),
+        example='{"insertId":"a1","logName":"projects/p/logs/appengine.googleapis.com%2Frequest_log","protoPayload":'
+                '{"method":"GET","resource":"/pay","status":500},"resource":{"labels":{"module_id":"pay"}},'
+                '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR"}',
     ),
     Format(
         name="Google Cloud LogEntry as a row",
@@ -582,6 +645,14 @@ FORMATS = (
                 '"datetime":"2026-11-23T11:00:00.123456+01:00","extra":{}}',
     ),
     Format(
+        name="Monolog LogstashFormatter",
+        specification="https://github.com/Seldaek/monolog/blob/main/src/Monolog/Formatter/LogstashFormatter.php",
+        marks=("monolog_level", "channel", "@version"),
+        service=places("type"),
+        example='{"@timestamp":"2026-11-23T10:00:00.123456+00:00","@version":1,"host":"web-1","message":"card refused",'
+                '"type":"shop","channel":"app","level":"ERROR","monolog_level":400}',
+    ),
+    Format(
         name="Nextcloud",
         specification="https://docs.nextcloud.com/server/latest/admin_manual/configuration_server/logging_configuration.html",
         marks=("reqId", "remoteAddr", "app"),
@@ -729,6 +800,17 @@ FORMATS = (
         stack_trace=places("traces", reads="trace", stays=True),
         example='{"level":"Error","levelValue":500.0,"messages":["card refused"],'
                 '"@timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="LogStage",
+        specification="https://izumi.7mind.io/logstage/",
+        marks=("meta.level", "meta.timestamp|meta.datetime", "text.message"),
+        time=places("meta.timestamp", "meta.datetime"),
+        level=places("meta.level"),
+        message=places("text.message"),
+        logger_class=places("meta.logger", "meta.class", stays=True),
+        example='{"event":{"card":"7"},"context":{},"meta":{"class":"shop.Pay","level":"error",'
+                '"timestamp":1795428000123},"text":{"template":"{card} refused","message":"card=7 refused"}}',
     ),
     Format(
         name="Eliot",
@@ -906,6 +988,18 @@ FORMATS = (
                 '"source":{"component":"kubelet","host":"node-3"}}}',
     ),
     Format(
+        name="Prometheus Alertmanager, alert",
+        specification="https://prometheus.io/docs/alerting/latest/clients/",
+        marks=("startsAt", "labels:object", "annotations:object"),
+        time=places("startsat"),
+        level=places("labels.severity", reads="finding"),
+        message=places("annotations.summary", "annotations.message", "annotations.description", "labels.alertname",
+                       stays=True),
+        logger_class=places("labels.job", stays=True),
+        example='{"status":"firing","labels":{"alertname":"Probe","severity":"critical","job":"shop"},"annotations":'
+                '{"summary":"The shop is down"},"startsAt":"2026-11-23T10:00:00.123Z","endsAt":"0001-01-01T00:00:00Z"}',
+    ),
+    Format(
         name="HashiCorp Vault audit",
         specification="https://developer.hashicorp.com/vault/docs/audit",
         marks=("request.operation", "request.path"),
@@ -942,6 +1036,38 @@ FORMATS = (
                 '"upstream_cluster":"outbound|80||pay"}',
     ),
     Format(
+        name="Envoy access log service",
+        specification="https://www.envoyproxy.io/docs/envoy/latest/api-v3/data/accesslog/v3/accesslog.proto",
+        marks=("common_properties.start_time", "request:object", "response:object"),
+        time=places("common_properties.start_time"),
+        method=places("request.request_method"),
+        path=places("request.path"),
+        status=places("response.response_code"),
+        default_level="INFO",
+        example='{"common_properties":{"start_time":"2026-11-23T10:00:00.123Z"},"request":{"request_method":"GET",'
+                '"path":"/pay"},"response":{"response_code":502}}',
+    ),
+    Format(
+        name="Tomcat's access log as JSON",
+        specification="https://tomcat.apache.org/tomcat-10.1-doc/api/org/apache/catalina/valves/JsonAccessLogValve.html",
+        marks=("logicalUserName", "request:text", "statusCode"),
+        method=places("request", reads="route method"),
+        path=places("request"),
+        default_level="INFO",
+        example='{"host":"10.0.0.1","logicalUserName":"-","user":"-","time":"[23/Nov/2026:10:00:00 +0000]",'
+                '"request":"GET /pay HTTP/1.1","statusCode":"502","size":"157"}',
+    ),
+    Format(
+        name="WildFly's access log on the console",
+        specification="https://docs.wildfly.org/33/Admin_Guide.html#console-access-log",
+        marks=("eventSource", "requestLine", "responseCode"),
+        method=places("requestline", reads="route method"),
+        path=places("requestline"),
+        default_level="INFO",
+        example='{"eventSource":"web-access","hostName":"default-host","dateTime":"2026-11-23T10:00:00.123Z",'
+                '"remoteHost":"10.0.0.1","requestLine":"GET /pay HTTP/1.1","responseCode":502}',
+    ),
+    Format(
         name="Cloudflare HTTP requests",
         specification="https://developers.cloudflare.com/logs/logpush/logpush-job/datasets/zone/http_requests/",
         marks=("EdgeStartTimestamp", "ClientRequestMethod"),
@@ -961,6 +1087,16 @@ FORMATS = (
                 '"msg":"Shutdown complete","time":"2026-11-23T10:00:00.123456Z","ts":1795428000123}',
     ),
     Format(
+        name="Percona's and MySQL's audit log",
+        specification="https://docs.percona.com/percona-server/8.0/audit-log-plugin.html",
+        marks=("audit_record:object",),
+        time=places("audit_record.timestamp"),
+        message=places("audit_record.sqltext", "audit_record.name", stays=True),
+        default_level="INFO",
+        example='{"audit_record":{"name":"Query","record":"1","timestamp":"2026-11-23T10:00:00 UTC",'
+                '"command_class":"select","status":0,"sqltext":"select 1"}}',
+    ),
+    Format(
         name="FoundationDB",
         specification="https://github.com/apple/foundationdb/wiki/Understanding-FoundationDB-Log-Files",
         marks=("Severity", "Type", "Machine", "ID", "Time|DateTime", "!Message", "!message"),
@@ -971,6 +1107,61 @@ FORMATS = (
         host=places("machine"),
         example='{"Severity":"10","Time":"1795428000.123456","Type":"MachineMetrics","Machine":"10.0.0.1:4500",'
                 '"ID":"0","LogGroup":"default"}',
+    ),
+    Format(
+        name="Apache Ranger audit",
+        specification="https://ranger.apache.org/",
+        marks=("repoType", "evtTime", "access"),
+        time=places("evttime"),
+        service=places("repo", stays=True),
+        message=places("access", stays=True),
+        host=places("agenthost"),
+        default_level="INFO",
+        example='{"repoType":1,"repo":"shop_hadoop","reqUser":"hive","evtTime":"2026-11-23 10:00:00.123",'
+                '"access":"READ","resource":"/data","result":0,"agentHost":"node-3","logType":"RangerAudit"}',
+    ),
+    Format(
+        name="Apache NiFi bulletins",
+        specification="https://nifi.apache.org/docs/nifi-docs/html/user-guide.html#bulletins",
+        marks=("bulletinLevel", "bulletinMessage"),
+        time=places("bulletintimestamp"),
+        level=places("bulletinlevel"),
+        message=places("bulletinmessage"),
+        logger_class=places("bulletinsourcename", stays=True),
+        example='{"bulletinLevel":"ERROR","bulletinMessage":"PutKafka failed","bulletinSourceName":"PutKafka",'
+                '"bulletinTimestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="ModSecurity, Coraza",
+        specification="https://github.com/owasp-modsecurity/ModSecurity/wiki/Reference-Manual-(v3.x)",
+        marks=("transaction.client_ip", "transaction.request:object"),
+        time=places("transaction.unix_timestamp", "transaction.time_stamp", "transaction.timestamp"),
+        method=places("transaction.request.method"),
+        path=places("transaction.request.uri"),
+        status=places("transaction.response.http_code", "transaction.response.status"),
+        default_level="INFO",
+        example='{"transaction":{"client_ip":"10.0.0.1","time_stamp":"Mon Nov 23 10:00:00 2026","request":'
+                '{"method":"GET","uri":"/pay"},"response":{"http_code":403},"messages":[{"message":"SQL Injection"}]}}',
+    ),
+    Format(
+        name="Amazon CloudWatch alarm",
+        specification="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
+        marks=("AlarmName", "NewStateValue", "StateChangeTime"),
+        time=places("statechangetime"),
+        level=places("newstatevalue", reads="alarm"),
+        message=places("newstatereason", "alarmname", stays=True),
+        example='{"AlarmName":"cpu","NewStateValue":"ALARM","NewStateReason":"Threshold Crossed",'
+                '"StateChangeTime":"2026-11-23T10:00:00.123+0000","OldStateValue":"OK"}',
+    ),
+    Format(
+        name="Amazon SES events",
+        specification="https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html",
+        marks=("eventType|notificationType", "mail.timestamp"),
+        time=places("mail.timestamp"),
+        message=places("eventtype", "notificationtype", stays=True),
+        default_level="INFO",
+        example='{"eventType":"Bounce","mail":{"timestamp":"2026-11-23T10:00:00.123Z","source":"shop@shop.example",'
+                '"messageId":"m"},"bounce":{"bounceType":"Permanent"}}',
     ),
     Format(
         name="AWS WAF",
@@ -1105,6 +1296,49 @@ FORMATS = (
         default_level="INFO",
         example='{"timestamp":"2026-11-23T10:00:00.123456+0000","flow_id":1,"event_type":"alert","src_ip":"10.0.0.1",'
                 '"alert":{"signature":"ET SCAN","severity":2}}',
+    ),
+    Format(
+        name="Suricata EVE, statistics and the engine's own",
+        specification="https://docs.suricata.io/en/latest/output/eve/eve-json-output.html",
+        marks=("event_type", "timestamp", "stats:object|engine:object"),
+        time=places("timestamp"),
+        level=places("log_level"),
+        message=places("engine.message", "event_type", stays=True),
+        default_level="INFO",
+        example='{"timestamp":"2026-11-23T10:00:00.123456+0000","log_level":"Warning","event_type":"engine",'
+                '"engine":{"message":"no rules were loaded","module":"detect"}}',
+    ),
+    Format(
+        name="Snort 3",
+        specification="https://docs.snort.org/start/alert_logging",
+        marks=("seconds", "msg", "rule", "priority"),
+        time=places("seconds", reads="s"),
+        default_level="INFO",
+        example='{"seconds":1795428000,"msg":"ET SCAN","priority":3,"rule":"1:1:1","proto":"TCP",'
+                '"src_addr":"10.0.0.1","timestamp":"11/23-10:00:00.123456"}',
+    ),
+    Format(
+        name="Wazuh archives",
+        specification="https://documentation.wazuh.com/current/user-manual/manager/event-logging.html",
+        marks=("full_log", "agent:object", "manager|decoder|location", "!rule"),
+        message=places("full_log"),
+        raw=places("full_log"),
+        service=places("decoder.name"),
+        host=places("agent.name"),
+        example='{"timestamp":"2026-11-23T10:00:00.123+0000","agent":{"id":"001","name":"web-1"},"manager":'
+                '{"name":"w"},"full_log":"Failed password","decoder":{"name":"sshd"},"location":"/var/log/auth.log"}',
+    ),
+    Format(
+        name="OCSF",
+        specification="https://schema.ocsf.io/1.4.0/base_event",
+        marks=("class_uid", "category_uid", "severity_id"),
+        time=places("time", reads="ms"),
+        level=(*places("severity", reads="finding"), *places("severity_id", reads="ocsf")),
+        service=places("metadata.product.name"),
+        host=places("device.hostname"),
+        title=places("status_detail", "type_name", "activity_name", "class_name", reads="string", stays=True),
+        example='{"class_uid":3002,"category_uid":3,"severity_id":3,"time":1795428000123,"type_name":'
+                '"Authentication: Logon","metadata":{"version":"1.4.0","product":{"name":"CloudTrail"}}}',
     ),
     Format(
         name="KubeArmor",
@@ -1302,6 +1536,18 @@ FORMATS = (
                 '"level":{"level":40000,"levelStr":"ERROR","colour":"red"}}',
     ),
     Format(
+        name="consola",
+        specification="https://github.com/unjs/consola",
+        marks=("args:array", "type:text", "level", "date"),
+        time=places("date"),
+        level=places("type"),
+        message=places("args", reads="parts", stays=True),
+        stack_trace=places("args", reads="trace", stays=True),
+        logger_class=places("tag", stays=True),
+        example='{"date":"2026-11-23T10:00:00.123Z","args":["card refused",{"order":7}],"type":"error","level":0,'
+                '"tag":"pay"}',
+    ),
+    Format(
         name="tslog",
         specification="https://tslog.js.org/",
         marks=("_meta.date", "_meta.logLevelName"),
@@ -1340,6 +1586,14 @@ FORMATS = (
         default_level="INFO",
         example='{"Event":{"Request":{"URL":"https://shop.example/pay","Method":"GET"},"Response":{"Status":500}},'
                 '"EventTimestampMs":1795428000123,"ScriptName":"pay"}',
+    ),
+    Format(
+        name="Cloudflare Workers Logs",
+        specification="https://developers.cloudflare.com/workers/observability/logs/workers-logs/",
+        marks=("$workers:object", "$metadata:object"),
+        service=places("$workers.scriptname", "$metadata.service", stays=True),
+        example='{"source":{"level":"error","message":"card refused"},"timestamp":1795428000123,"$workers":'
+                '{"scriptName":"pay","outcome":"exception"},"$metadata":{"id":"1"}}',
     ),
     Format(
         name="Open Liberty",
@@ -1503,6 +1757,21 @@ FORMATS = (
                 '"source":"jenkins","source_host":"https://ci.example","@timestamp":"2026-11-23T10:00:00.123Z"}',
     ),
     Format(
+        name="DataSet addEvents",
+        specification="https://app.scalyr.com/help/api#addEvents",
+        marks=("ts", "sev", "attrs:object"),
+        level=places("sev", reads="dataset"),
+        inner=places("attrs"),
+        example='{"thread":"1","ts":"1795428000123000000","sev":5,"attrs":{"message":"card refused"}}',
+    ),
+    Format(
+        name="LogScale structured data",
+        specification="https://library.humio.com/logscale-api/log-shippers-structured-data.html",
+        marks=("timestamp", "attributes.message|attributes.msg", "!type", "!body", "!message", "!msg"),
+        inner=places("attributes"),
+        example='{"timestamp":"2026-11-23T10:00:00.123Z","attributes":{"level":"error","message":"card refused"}}',
+    ),
+    Format(
         name="Coralogix",
         specification="https://coralogix.com/docs/developer-portal/apis/data-ingestion/coralogix-rest-api-logs/",
         marks=("severity", "applicationName", "subsystemName"),
@@ -1546,6 +1815,30 @@ FORMATS = (
         host=places("hostname", "computer"),
         example='{"TimeGenerated":"2026-11-23T10:00:01Z","EventTime":"2026-11-23T10:00:00.123Z","HostName":"web-1",'
                 '"SeverityLevel":"err","SyslogMessage":"refused","ProcessName":"sshd"}',
+    ),
+    Format(
+        name="Microsoft Sentinel's table CommonSecurityLog",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/commonsecuritylog",
+        marks=("DeviceVendor", "DeviceProduct", "LogSeverity"),
+        time=places("timegenerated"),
+        level=places("logseverity", reads="cef"),
+        service=places("deviceproduct", stays=True),
+        host=places("computer"),
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","DeviceVendor":"Acme","DeviceProduct":"Wall",'
+                '"Activity":"TRAFFIC","LogSeverity":"8","Computer":"fw1"}',
+    ),
+    Format(
+        name="Microsoft Sentinel's table SecurityEvent",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityevent",
+        marks=("EventSourceName", "Activity", "TimeGenerated"),
+        time=places("timegenerated"),
+        level=places("level", reads="windows"),
+        message=places("activity", stays=True),
+        service=places("eventsourcename", stays=True),
+        host=places("computer"),
+        default_level="INFO",
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","Computer":"WIN1","EventSourceName":'
+                '"Microsoft-Windows-Security-Auditing","EventID":4625,"Activity":"4625 - A logon failed."}',
     ),
     Format(
         name="Azure Event Grid",

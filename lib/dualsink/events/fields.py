@@ -8,7 +8,7 @@ from dualsink.events.formats import fold
 from dualsink.events.levels import Level, checked_level, is_level_name, read_level
 from dualsink.events.model import DAY, Refused, wrong_type
 from dualsink.events.plans import Candidate, Plan
-from dualsink.events.readers import within
+from dualsink.events.readers import joined, within
 from dualsink.events.strict_json import dump_json
 from dualsink.events.timestamps import parse_time
 
@@ -232,15 +232,21 @@ def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> No
             del objects[holder][key]
 
 
+_IN_PARTS = ("message", "msg")
+"""Names under which loggers write the parts of a message as an array."""
+
+
 def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
     """Take the first usable message.
 
     It is a text, or an object for want of one; "" if all are empty, None without any. An object as well where a place
     lies `within` one that the application wrote, which is then read as a record.
 
-    Raises Refused(wrong_type) if there is only an array, or an object in the archive's own format.
+    A message in parts, an array with texts in it, stays in the attributes.
+
+    Raises Refused(wrong_type) if there is only another array, or an object in the archive's own format.
     """
-    wrong, structured, message = None, None, None
+    wrong, structured, message, parts = None, None, None, None
     for candidate in plan.message:
         holder, key, read, canonical, stays = candidate
         value = objects[holder].get(key)
@@ -256,6 +262,8 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
                     del objects[holder][key]
                 return text
         elif isinstance(value, dict | list):
+            if isinstance(value, list) and fold(key) in _IN_PARTS and str in map(type, value):
+                parts = parts or value
             if plan.strict or (isinstance(value, list) and not plan.otel):
                 wrong = wrong or wrong_type(key, value)
             else:
@@ -264,6 +272,8 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
             if not stays:
                 del objects[holder][key]
             return value if type(value) is str else dump_json(value).decode()
+    if parts and not (plan.strict or plan.otel):
+        return joined(parts)
     if structured is not None:
         if not (plan.otel or structured.canonical) and (text := summary(plan, objects)):
             return text
@@ -283,6 +293,14 @@ def summary(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
         return None
     parts = (path, status) if path.startswith(f"{method} ") else (method, path, status)
     return " ".join(part for part in parts if part)
+
+
+def title(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
+    """Return what happened as message.
+
+    It stays in the attributes.
+    """
+    return _peek(plan.title, objects)
 
 
 def _peek(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]]) -> str | None:

@@ -17,7 +17,7 @@ import msgspec
 from dualsink.events import container_lines, otel, packed, readers
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.draft import Draft, keep, merge
-from dualsink.events.fields import fill, summary, take_message, tidy
+from dualsink.events.fields import fill, summary, take_message, tidy, title
 from dualsink.events.formats import Format, fold
 from dualsink.events.levels import PLAIN_LEVELS, normalise_level, read_level
 from dualsink.events.model import DAY, LEVELS, MAX_FIELD, Event, Reason, Refusal, Refused, VerbatimEvent, type_name
@@ -198,8 +198,19 @@ class Parser:
         if inner is not None:
             return merge(inner, draft)
         if not draft.message:
-            draft.message = summary(plan, objects) or (draft.message if plan.strict else "")
+            draft.message = self._made_message(draft, plan, objects)
         return draft
+
+    def _made_message(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> str | None:
+        """Return the message of a record that has none.
+
+        Its request, or what happened; "" where an exception says more.
+        """
+        if found := summary(plan, objects):
+            return found
+        if plan.strict:
+            return draft.message
+        return "" if draft.stack_trace else title(plan, objects) or ""
 
     def _line(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]], near: int, unread: bool) -> Draft | None:
         """Return the draft of a line that the application wrote.
@@ -267,8 +278,8 @@ class Parser:
         own = message if isinstance(message, dict) and self._has_message(message) else None
         if own is None and place and place.key in ("log", "event"):  # ECS has objects of these names beside the record
             inner = self._beside(plan, objects, near)
-            if inner is not None:
-                draft.message = None
+            if inner is not None or (text := title(plan, objects)):
+                draft.message = text if inner is None else None
                 return inner
         if place:
             del objects[place.holder][place.key]

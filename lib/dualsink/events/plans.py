@@ -212,7 +212,7 @@ class Plans:
         plan.inner = tuple(_inner(layout, indices))
         fed = ((name, getattr(plan, name)) for name in TEXTS)
         plan.texts = tuple((name, c[0].holder, c[0].key, c[0].read, c[0].stays, c) for name, c in fed if c)
-        used = {c.holder for name in FIELDS for c in getattr(plan, name)} - {0}
+        used = {c.holder for name in FIELDS if name != "title" for c in getattr(plan, name)} - {0}
         plan.nested = tuple((i, layout[i].holder, layout[i].key) for i in sorted(used, reverse=True))
         return plan
 
