@@ -10,7 +10,8 @@ _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "a
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
              "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes", "errorinfo",
-             "failure")  # fmt: skip
+             "failure", "exceptioninfo", "annotations", "logcontext", "threadcontext", "diagnostics", "tracing", "kv",
+             "custom", "customfields", "additional", "dimensions", "baggage")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -34,12 +35,15 @@ GENERAL = Format(
                 "creation_time", "ingest_time",
                 "unix_timestamp", "timestamp_unix", "tstamp", "occurred_at", "emitted_at", "recorded_at",
                 "record_time", "generated_at", "published_at", "sent_at", "log.timestamp", "event.timestamp",
-                "event.time", "received_at", "event_ts", "aws.timestamp"),
+                "event.time", "received_at", "event_ts", "aws.timestamp", "dttm", "occur_at", "time_logged",
+                "datetime_utc", "datetime_iso", "event_datetime", "log_datetime", "created_date", "created_time",
+                "epoch_time", "timestamp_derived", "at"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
-        *places("__time__", reads="s"),
-        *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
+        *places("__time__", "epoch_second", "epoch_seconds", reads="s"),
+        *places("timestamp_us", "time_us", "epoch_us", "timestamp_micros", "time_micros", "epoch_micros", reads="us"),
+        *places("timeunixnano", "time_ns", "timestamp_ns", "time_nanos", "timestamp_nanos", "epoch_nanos", reads="ns"),
         *places("timestamp_ms", "time_ms", "epoch_ms", "timestamp_millis", "epoch_millis", "millis",
-                "time_in_millis", "current_time_millis", reads="ms"),
+                "time_in_millis", "current_time_millis", "event_time_ms", "event_timestamp_ms", reads="ms"),
         *places("observedtimeunixnano", reads="ns"),
         *places("observedtimestamp"),
     ),
@@ -83,6 +87,7 @@ GENERAL = Format(
                 "application_id", "service_id", "entity.name",
                 "resource.service.name", "resource.attributes.service.name", "resources.service.name",
                 "resources_string.service.name", "resource_attributes.service.name", "labels.service", "labels.app",
+                "labels.appname", "labels.application",
                 "tags.service", "servicecontext.service", "component_name", "fields.service", "fields.service.name",
                 "attributes.service.name", "appliname", "microservice", "otelservicename", "properties.application",
                 "properties.applicationname", "properties.service",
@@ -113,7 +118,7 @@ GENERAL = Format(
                 "machine", "source_host", "fields.machinename", "extra.hostname",
                 "computer", "computer_name", "winlog.computer_name", "agent.hostname", "beat.hostname",
                 "server_name", "host_name", "syslog.hostname", "log.syslog.hostname", "resource.labels.node_name",
-                "labels.host", "tags.host", "resource.attributes.host.name", "resources.host.name",
+                "labels.host", "labels.hostname", "tags.host", "resource.attributes.host.name", "resources.host.name",
                 "resources_string.host.name", "resource_attributes.host.name", "node.name"),
         *places("logsource", reads="host name"),
     ),
@@ -146,6 +151,8 @@ GENERAL = Format(
         *places("logging.googleapis.com/trace", "trace", "tr", reads="hex"),
         *places(*_in_contexts("trace_id", "trace.id", "x-b3-traceid", "dd.trace_id", "oteltraceid"), reads="id"),
         *places("traceparent", *_in_contexts("traceparent"), reads="traceparent trace"),
+        *places("headers.traceparent", "request.headers.traceparent", "req.headers.traceparent",
+                reads="traceparent trace"),
         *places("uber-trace-id", reads="jaeger trace"),
         *places("scopes", reads="listed trace", stays=True),
         *places("xray_trace_id", reads="string"),
@@ -449,6 +456,17 @@ FORMATS = (
         message=places("jsonpayload.message"),
         example='{"insertId":"a1","jsonPayload.message":"card refused","logName":"projects/p/logs/stderr",'
         '"severity":"ERROR","timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Oracle Cloud Logging",
+        specification="https://docs.oracle.com/iaas/Content/Logging/Reference/log_format.htm",
+        marks=("logContent.data", "datetime|logContent.time", "!message", "!msg"),
+        time=places("logcontent.time", "datetime"),
+        inner=places("logcontent.data"),
+        line=places("logcontent.data"),
+        logger_class=places("logcontent.source", stays=True),
+        example='{"datetime":1795428000123,"logContent":{"id":"i","source":"pay","time":"2026-11-23T10:00:00.123Z",'
+                '"type":"com.oraclecloud.custom","data":{"level":"ERROR","message":"card refused"}}}',
     ),
     Format(
         name="CloudEvents",

@@ -293,7 +293,19 @@ class Parser:
                 return self._draft_of(objects[i], near)
         record = objects[0]
         name = next((name for name, item in record.items() if type(item) is dict and self._is_log(item)), None)
-        return None if name is None else self._draft_of(record.pop(name), near)
+        return self._text_beside(record, near) if name is None else self._draft_of(record.pop(name), near)
+
+    def _text_beside(self, record: dict[str, Any], near: int) -> Draft | None:
+        """Return the draft of a log record in a text.
+
+        It is JSON, under any name.
+        """
+        for name, item in record.items():
+            inner = self._json_line(item, near) if type(item) is str and item[:1] == "{" else None
+            if inner is not None and inner.level is not None and inner.level.name != "UNKNOWN":
+                del record[name]
+                return inner
+        return None
 
     def _is_log(self, record: dict[str, Any]) -> bool:
         """Return whether an object is a log record.

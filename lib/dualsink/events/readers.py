@@ -23,6 +23,7 @@ _FRAME_LINE = re.compile(
     rf"{_TRACE_LINE.pattern}|^(?:\s+from \S|Caused by: |Traceback \(| *\d+: .*::)| at \S+ line \d", re.MULTILINE
 )
 """A line of a stack trace in a text that may as well be some other text of several lines."""
+_JSON = re.compile(r"\s*\{\s*\"")
 _ERROR_NAME = re.compile(r"(?:Exception|Error|Throwable)\b")
 _HEX_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{1,64})")
 _GOOGLE_TRACE = re.compile(r"projects/[^/]+/traces/([0-9a-fA-F]{1,64})")
@@ -153,6 +154,8 @@ def _frames_in(value: Any) -> str | None:
 
     Some of those are texts of several lines.
     """
+    if isinstance(value, str) and _JSON.match(value):
+        return None
     if isinstance(value, str) and "\n" in value.strip():
         return value if _FRAME_LINE.search(value) else None
     return _trace_like(value)
