@@ -293,7 +293,9 @@ class Parser:
                 return self._draft_of(objects[i], near)
         record = objects[0]
         name = next((name for name, item in record.items() if type(item) is dict and self._is_log(item)), None)
-        return self._text_beside(record, near) if name is None else self._draft_of(record.pop(name), near)
+        if name is not None:
+            return self._draft_of(record.pop(name), near)
+        return None if summary(plan, objects) else self._text_beside(record, near)
 
     def _text_beside(self, record: dict[str, Any], near: int) -> Draft | None:
         """Return the draft of a log record in a text.

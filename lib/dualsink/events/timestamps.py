@@ -372,7 +372,7 @@ def _dated(parts: Mapping[str, Any]) -> Moment:
     except ValueError:
         raise _not_there() from None
     micros = (start - _EPOCH) // _MICROSECOND + int(digits[:6]) + (1_000_000 if seconds == 60 else 0)
-    return Moment(micros, not digits[6:].strip("0") and not offset and seconds < 60 and not again, zoned)
+    return Moment(micros, digits[6:] == "000" and not offset and seconds < 60 and not again, zoned)
 
 
 def _hour(parts: Mapping[str, str | None]) -> int:
