@@ -275,7 +275,7 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
     if parts and not (plan.strict or plan.otel):
         return joined(parts)
     if structured is not None:
-        if not (plan.otel or structured.canonical) and (text := summary(plan, objects)):
+        if not (plan.otel or plan.envelope or structured.canonical) and (text := summary(plan, objects)):
             return text
         return objects[structured.holder][structured.key]
     if wrong is not None:

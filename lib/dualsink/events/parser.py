@@ -281,12 +281,21 @@ class Parser:
             if inner is not None or (text := title(plan, objects)):
                 draft.message = text if inner is None else None
                 return inner
+        if own is None and place and not (plan.otel or place.canonical) and (text := summary(plan, objects)):
+            draft.message = text
+            return None
         if place:
             del objects[place.holder][place.key]
         draft.message = dump_json(message).decode() if own is None else None
         return None if own is None else self._draft_of(own, near)
 
     def _beside(self, plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft | None:
+        """Return the draft of a log record beside.
+
+        None in a log of requests, whose objects are what clients sent, unless a format says that it has one.
+        """
+        if summary(plan, objects) and not plan.envelope:
+            return None
         for i, holder, key in plan.inner:
             if objects[holder].get(key) is objects[i] and self._has_message(objects[i]):
                 del objects[holder][key]
@@ -295,7 +304,7 @@ class Parser:
         name = next((name for name, item in record.items() if type(item) is dict and self._is_log(item)), None)
         if name is not None:
             return self._draft_of(record.pop(name), near)
-        return None if summary(plan, objects) else self._text_beside(record, near)
+        return self._text_beside(record, near)
 
     def _text_beside(self, record: dict[str, Any], near: int) -> Draft | None:
         """Return the draft of a log record in a text.

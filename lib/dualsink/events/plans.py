@@ -25,6 +25,8 @@ TEXTS = ("log_id", "stack_trace", "trace_id", "span_id", "host", "service")
 """Fields that are texts and taken alike."""
 _ASKED = ("host", "servername")
 """Names under which a server's log of requests has the site that was asked."""
+_SENT = ("body", "payload")
+"""Names under which it has what a client sent, or was sent."""
 _IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host", "service", "line", "json"))
 
 
@@ -57,6 +59,7 @@ class Plan:
         "raw",
         "json",
         "inner",
+        "envelope",
         "nested",
         "texts",
         *FIELDS,
@@ -72,6 +75,7 @@ class Plan:
         self.raw: tuple[Candidate, ...] = ()
         self.json: tuple[Candidate, ...] = ()
         self.inner: tuple[tuple[int, int, str], ...] = ()  # object, its holder and key
+        self.envelope = False  # whether a format has said that the record holds another
         self.nested: tuple[tuple[int, int, str], ...] = ()  # likewise, of objects that lose members, deepest first
         self.texts: tuple[tuple[str, int, str, Any, bool, tuple[Candidate, ...]], ...] = ()  # with the first's parts
         for name in FIELDS:
@@ -199,6 +203,7 @@ class Plans:
         plan.strict = any(format.strict for format in plan.formats)
         plan.events = next((f.events for f in plan.formats if f.events), None)
         plan.otel = any(format.otel for format in plan.formats)
+        plan.envelope = any(format.inner for format in plan.formats)
         indices = [self._own[format.name] for format in plan.formats] + [self._general]
         for name in (*FIELDS, "line", "raw", "json"):
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
@@ -209,6 +214,8 @@ class Plans:
             plan.host = tuple(
                 c for c in plan.host if c.holder or fold(c.key) not in _ASKED or (complete and c.canonical)
             )
+            if plan.status and not (plan.otel or plan.envelope):
+                plan.message = tuple(c for c in plan.message if c.holder or fold(c.key) not in _SENT)
         plan.inner = tuple(_inner(layout, indices))
         fed = ((name, getattr(plan, name)) for name in TEXTS)
         plan.texts = tuple((name, c[0].holder, c[0].key, c[0].read, c[0].stays, c) for name, c in fed if c)
