@@ -9,7 +9,9 @@ from dualsink.events.formats import Format, places
 _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "attributes", "labels", "span", "otel",
              "spancontext", "tracecontext", "metadata", "meta", "context.mdc", "tags", "scope", "data", "state",
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
-             "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes")  # fmt: skip
+             "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes", "errorinfo",
+             "failure", "exceptioninfo", "annotations", "logcontext", "threadcontext", "diagnostics", "tracing", "kv",
+             "custom", "customfields", "additional", "dimensions", "baggage")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 
@@ -33,12 +35,15 @@ GENERAL = Format(
                 "creation_time", "ingest_time",
                 "unix_timestamp", "timestamp_unix", "tstamp", "occurred_at", "emitted_at", "recorded_at",
                 "record_time", "generated_at", "published_at", "sent_at", "log.timestamp", "event.timestamp",
-                "event.time", "received_at"),
+                "event.time", "received_at", "event_ts", "aws.timestamp", "dttm", "occur_at", "time_logged",
+                "datetime_utc", "datetime_iso", "event_datetime", "log_datetime", "created_date", "created_time",
+                "epoch_time", "timestamp_derived", "at"),
         *places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
-        *places("__time__", reads="s"),
-        *places("timeunixnano", "time_ns", "timestamp_ns", reads="ns"),
+        *places("__time__", "epoch_second", "epoch_seconds", reads="s"),
+        *places("timestamp_us", "time_us", "epoch_us", "timestamp_micros", "time_micros", "epoch_micros", reads="us"),
+        *places("timeunixnano", "time_ns", "timestamp_ns", "time_nanos", "timestamp_nanos", "epoch_nanos", reads="ns"),
         *places("timestamp_ms", "time_ms", "epoch_ms", "timestamp_millis", "epoch_millis", "millis",
-                "time_in_millis", "current_time_millis", reads="ms"),
+                "time_in_millis", "current_time_millis", "event_time_ms", "event_timestamp_ms", reads="ms"),
         *places("observedtimeunixnano", reads="ns"),
         *places("observedtimestamp"),
     ),
@@ -70,7 +75,8 @@ GENERAL = Format(
                 "event.original", "description", "resultdescription", "properties.message", "title", "log_line",
                 "logline", "message_text", "eventmessage", "displaymessage", "elasticsearch.slowlog.message"),
         *places("log.message", "event.message", reads="within"),
-        *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error", "err",
+        *places("error.message", "err.message", "exception.message", "error_message", "errormessage", "error_msg",
+                "err_msg", "error", "err",
                 "exception_message", "eventname", "event_name", "event.name", "summary", "detail", "details",
                 "reason", "payload", "data", "log.original", reads="string"),
     ),
@@ -81,6 +87,7 @@ GENERAL = Format(
                 "application_id", "service_id", "entity.name",
                 "resource.service.name", "resource.attributes.service.name", "resources.service.name",
                 "resources_string.service.name", "resource_attributes.service.name", "labels.service", "labels.app",
+                "labels.appname", "labels.application",
                 "tags.service", "servicecontext.service", "component_name", "fields.service", "fields.service.name",
                 "attributes.service.name", "appliname", "microservice", "otelservicename", "properties.application",
                 "properties.applicationname", "properties.service",
@@ -111,12 +118,12 @@ GENERAL = Format(
                 "machine", "source_host", "fields.machinename", "extra.hostname",
                 "computer", "computer_name", "winlog.computer_name", "agent.hostname", "beat.hostname",
                 "server_name", "host_name", "syslog.hostname", "log.syslog.hostname", "resource.labels.node_name",
-                "labels.host", "tags.host", "resource.attributes.host.name", "resources.host.name",
+                "labels.host", "labels.hostname", "tags.host", "resource.attributes.host.name", "resources.host.name",
                 "resources_string.host.name", "resource_attributes.host.name", "node.name"),
         *places("logsource", reads="host name"),
     ),
     stack_trace=(
-        *places("stack_trace", "stacktrace"),
+        *places("stack_trace", "stacktrace", "stacktraceelements"),
         *places("error.stack_trace", "exception.stacktrace", "exception.stack_trace", "exception.stack",
                 "exception.traceback", "exception.trace", "exception.backtrace", "err.stack", "err.stacktrace",
                 "error.stack", "error.backtrace", "error.trace", "error.traceback", "thrown.extendedstacktrace",
@@ -144,6 +151,8 @@ GENERAL = Format(
         *places("logging.googleapis.com/trace", "trace", "tr", reads="hex"),
         *places(*_in_contexts("trace_id", "trace.id", "x-b3-traceid", "dd.trace_id", "oteltraceid"), reads="id"),
         *places("traceparent", *_in_contexts("traceparent"), reads="traceparent trace"),
+        *places("headers.traceparent", "request.headers.traceparent", "req.headers.traceparent",
+                reads="traceparent trace"),
         *places("uber-trace-id", reads="jaeger trace"),
         *places("scopes", reads="listed trace", stays=True),
         *places("xray_trace_id", reads="string"),
@@ -169,6 +178,9 @@ GENERAL = Format(
                 "clientrequesturi", "clientrequestpath", "request.uri", "request.path", "request.url", "req.url",
                 "httprequest.requesturl", "httprequest.uri", "cs-uri-stem", "requesturi", "x-envoy-original-path",
                 "http_uri", "reqpath"),
+    title=places("event_type", "event.action", "action", "operation", "activity", "alert_name", "event.type",
+                 "action_name", "action_type", "operation_name", "activity_name", "query_name", "statement", "sql",
+                 "query", reads="string", stays=True),
     status=places("status", "downstreamstatus", "response_code", "status_code", "statuscode", "edgeresponsestatus",
                   "http.response.status_code", "http.status_code", "responsestatus.code", "response.status",
                   "res.statuscode", "httprequest.status", "sc-status", "response_status", "http_status"),
@@ -301,6 +313,44 @@ FORMATS = (
                 '"message":"card refused","level":"error"}]}',
     ),
     Format(
+        name="Grafana Faro",
+        specification="https://github.com/grafana/faro-web-sdk/blob/main/packages/core/src/transports/types.ts",
+        marks=("meta.app", "logs:array", *_NO_RECORD),
+        events="logs",
+        service=places("meta.app.name"),
+        example='{"meta":{"app":{"name":"shop-web"}},"logs":[{"message":"card refused","level":"error",'
+                '"timestamp":"2026-11-23T10:00:00.123Z","trace":{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}}]}',
+    ),
+    Format(
+        name="Prometheus Alertmanager, webhook",
+        specification="https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
+        marks=("alerts:array", "receiver|groupKey|commonLabels", *_NO_RECORD),
+        events="alerts",
+        example='{"receiver":"kafka","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"Probe",'
+                '"severity":"critical"},"annotations":{"summary":"The shop is down"},'
+                '"startsAt":"2026-11-23T10:00:00.123Z"}],"groupKey":"{}"}',
+    ),
+    Format(
+        name="Kafka record as JSON (kcat, AKHQ, Redpanda Console)",
+        specification="https://github.com/edenhill/kcat#examples",
+        marks=("value|payload", "partition", "offset", "topic", "!message", "!msg", "!event", "!text", "!level"),
+        line=places("value", "payload"),
+        inner=places("value", "payload"),
+        example='{"topic":"logs","partition":0,"offset":7,"timestamp":"2026-11-23T10:00:00.123Z","key":null,'
+                '"value":"{\\"level\\":\\"error\\",\\"message\\":\\"card refused\\"}"}',
+    ),
+    Format(
+        name="Sumo Logic",
+        specification="https://help.sumologic.com/docs/search/get-started-with-search/search-basics/built-in-metadata/",
+        marks=("_raw:text", "_messagetime"),
+        time=places("_messagetime", reads="ms"),
+        line=places("_raw"),
+        host=places("_sourcehost"),
+        service=places("_sourcecategory", stays=True),
+        example='{"_raw":"ERROR card refused","_messagetime":"1795428000123","_sourcehost":"web-1",'
+                '"_sourcecategory":"shop/pay"}',
+    ),
+    Format(
         name="Google Cloud entries.write",
         specification="https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/write",
         marks=("entries:array", *_NO_RECORD),
@@ -340,6 +390,16 @@ FORMATS = (
                 '"operationName":"Charge","level":"Warning","resultDescription":"card refused"}',
     ),
     Format(
+        name="Azure Monitor's table AzureDiagnostics",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostics",
+        marks=("log_s", "Category|ResourceId"),
+        time=places("timegenerated"),
+        line=places("log_s"),
+        service=places("category", stays=True),
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","Category":"kube-apiserver","ResourceId":"/S",'
+                '"log_s":"E1123 10:00:00.123456       1 controller.go:155] refused"}',
+    ),
+    Format(
         name="Azure Container Apps",
         specification="https://learn.microsoft.com/azure/container-apps/log-monitoring",
         marks=("Log_s", "ContainerAppName_s|ContainerName_s"),
@@ -377,6 +437,17 @@ FORMATS = (
                 '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR","logName":"projects/p/logs/stderr"}',
     ),
     Format(
+        name="Google App Engine requests",
+        specification="https://cloud.google.com/logging/docs/reference/v2/rpc/google.appengine.logging.v1",
+        marks=("logName|insertId", "protoPayload.method", "protoPayload.resource"),
+        method=places("protopayload.method"),
+        path=places("protopayload.resource"),
+        status=places("protopayload.status"),
+        example='{"insertId":"a1","logName":"projects/p/logs/appengine.googleapis.com%2Frequest_log","protoPayload":'
+                '{"method":"GET","resource":"/pay","status":500},"resource":{"labels":{"module_id":"pay"}},'
+                '"timestamp":"2026-11-23T10:00:00.123456Z","severity":"ERROR"}',
+    ),
+    Format(
         name="Google Cloud LogEntry as a row",
         specification="https://cloud.google.com/logging/docs/view/logs-explorer-interface",
         marks=("logName|insertId", "jsonPayload.message", "!jsonPayload"),
@@ -385,6 +456,17 @@ FORMATS = (
         message=places("jsonpayload.message"),
         example='{"insertId":"a1","jsonPayload.message":"card refused","logName":"projects/p/logs/stderr",'
         '"severity":"ERROR","timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Oracle Cloud Logging",
+        specification="https://docs.oracle.com/iaas/Content/Logging/Reference/log_format.htm",
+        marks=("logContent.data", "datetime|logContent.time", "!message", "!msg"),
+        time=places("logcontent.time", "datetime"),
+        inner=places("logcontent.data"),
+        line=places("logcontent.data"),
+        logger_class=places("logcontent.source", stays=True),
+        example='{"datetime":1795428000123,"logContent":{"id":"i","source":"pay","time":"2026-11-23T10:00:00.123Z",'
+                '"type":"com.oraclecloud.custom","data":{"level":"ERROR","message":"card refused"}}}',
     ),
     Format(
         name="CloudEvents",
@@ -581,6 +663,14 @@ FORMATS = (
                 '"datetime":"2026-11-23T11:00:00.123456+01:00","extra":{}}',
     ),
     Format(
+        name="Monolog LogstashFormatter",
+        specification="https://github.com/Seldaek/monolog/blob/main/src/Monolog/Formatter/LogstashFormatter.php",
+        marks=("monolog_level", "channel", "@version"),
+        service=places("type"),
+        example='{"@timestamp":"2026-11-23T10:00:00.123456+00:00","@version":1,"host":"web-1","message":"card refused",'
+                '"type":"shop","channel":"app","level":"ERROR","monolog_level":400}',
+    ),
+    Format(
         name="Nextcloud",
         specification="https://docs.nextcloud.com/server/latest/admin_manual/configuration_server/logging_configuration.html",
         marks=("reqId", "remoteAddr", "app"),
@@ -652,6 +742,22 @@ FORMATS = (
                 '"controllerKind":"Card","namespace":"shop","name":"visa","reconcileID":"r","error":"conflict"}',
     ),
     Format(
+        name="logr funcr",
+        specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
+        marks=("logger", "caller:object", "msg", "level"),
+        level=places("level", reads="logr"),
+        example='{"logger":"git","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},"level":0,'
+                '"msg":"starting up","pid":12}',
+    ),
+    Format(
+        name="logr funcr, error",
+        specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
+        marks=("logger", "caller:object", "msg", "error", "!level"),
+        default_level="ERROR",
+        example='{"logger":"","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},'
+                '"msg":"too many failures","error":"exit 128"}',
+    ),
+    Format(
         name="zap, development",
         specification="https://pkg.go.dev/go.uber.org/zap#NewDevelopmentEncoderConfig",
         marks=("L", "T", "M"),
@@ -712,6 +818,17 @@ FORMATS = (
         stack_trace=places("traces", reads="trace", stays=True),
         example='{"level":"Error","levelValue":500.0,"messages":["card refused"],'
                 '"@timestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="LogStage",
+        specification="https://izumi.7mind.io/logstage/",
+        marks=("meta.level", "meta.timestamp|meta.datetime", "text.message"),
+        time=places("meta.timestamp", "meta.datetime"),
+        level=places("meta.level"),
+        message=places("text.message"),
+        logger_class=places("meta.logger", "meta.class", stays=True),
+        example='{"event":{"card":"7"},"context":{},"meta":{"class":"shop.Pay","level":"error",'
+                '"timestamp":1795428000123},"text":{"template":"{card} refused","message":"card=7 refused"}}',
     ),
     Format(
         name="Eliot",
@@ -889,6 +1006,18 @@ FORMATS = (
                 '"source":{"component":"kubelet","host":"node-3"}}}',
     ),
     Format(
+        name="Prometheus Alertmanager, alert",
+        specification="https://prometheus.io/docs/alerting/latest/clients/",
+        marks=("startsAt", "labels:object", "annotations:object"),
+        time=places("startsat"),
+        level=places("labels.severity", reads="finding"),
+        message=places("annotations.summary", "annotations.message", "annotations.description", "labels.alertname",
+                       stays=True),
+        logger_class=places("labels.job", stays=True),
+        example='{"status":"firing","labels":{"alertname":"Probe","severity":"critical","job":"shop"},"annotations":'
+                '{"summary":"The shop is down"},"startsAt":"2026-11-23T10:00:00.123Z","endsAt":"0001-01-01T00:00:00Z"}',
+    ),
+    Format(
         name="HashiCorp Vault audit",
         specification="https://developer.hashicorp.com/vault/docs/audit",
         marks=("request.operation", "request.path"),
@@ -925,6 +1054,38 @@ FORMATS = (
                 '"upstream_cluster":"outbound|80||pay"}',
     ),
     Format(
+        name="Envoy access log service",
+        specification="https://www.envoyproxy.io/docs/envoy/latest/api-v3/data/accesslog/v3/accesslog.proto",
+        marks=("common_properties.start_time", "request:object", "response:object"),
+        time=places("common_properties.start_time"),
+        method=places("request.request_method"),
+        path=places("request.path"),
+        status=places("response.response_code"),
+        default_level="INFO",
+        example='{"common_properties":{"start_time":"2026-11-23T10:00:00.123Z"},"request":{"request_method":"GET",'
+                '"path":"/pay"},"response":{"response_code":502}}',
+    ),
+    Format(
+        name="Tomcat's access log as JSON",
+        specification="https://tomcat.apache.org/tomcat-10.1-doc/api/org/apache/catalina/valves/JsonAccessLogValve.html",
+        marks=("logicalUserName", "request:text", "statusCode"),
+        method=places("request", reads="route method"),
+        path=places("request"),
+        default_level="INFO",
+        example='{"host":"10.0.0.1","logicalUserName":"-","user":"-","time":"[23/Nov/2026:10:00:00 +0000]",'
+                '"request":"GET /pay HTTP/1.1","statusCode":"502","size":"157"}',
+    ),
+    Format(
+        name="WildFly's access log on the console",
+        specification="https://docs.wildfly.org/33/Admin_Guide.html#console-access-log",
+        marks=("eventSource", "requestLine", "responseCode"),
+        method=places("requestline", reads="route method"),
+        path=places("requestline"),
+        default_level="INFO",
+        example='{"eventSource":"web-access","hostName":"default-host","dateTime":"2026-11-23T10:00:00.123Z",'
+                '"remoteHost":"10.0.0.1","requestLine":"GET /pay HTTP/1.1","responseCode":502}',
+    ),
+    Format(
         name="Cloudflare HTTP requests",
         specification="https://developers.cloudflare.com/logs/logpush/logpush-job/datasets/zone/http_requests/",
         marks=("EdgeStartTimestamp", "ClientRequestMethod"),
@@ -942,6 +1103,83 @@ FORMATS = (
         logger_class=places("subsystem", stays=True),
         example='{"prio":1,"err_code":10910,"SQL_state":"HY000","subsystem":"Server","label":"Error",'
                 '"msg":"Shutdown complete","time":"2026-11-23T10:00:00.123456Z","ts":1795428000123}',
+    ),
+    Format(
+        name="Percona's and MySQL's audit log",
+        specification="https://docs.percona.com/percona-server/8.0/audit-log-plugin.html",
+        marks=("audit_record:object",),
+        time=places("audit_record.timestamp"),
+        message=places("audit_record.sqltext", "audit_record.name", stays=True),
+        default_level="INFO",
+        example='{"audit_record":{"name":"Query","record":"1","timestamp":"2026-11-23T10:00:00 UTC",'
+                '"command_class":"select","status":0,"sqltext":"select 1"}}',
+    ),
+    Format(
+        name="FoundationDB",
+        specification="https://github.com/apple/foundationdb/wiki/Understanding-FoundationDB-Log-Files",
+        marks=("Severity", "Type", "Machine", "ID", "Time|DateTime", "!Message", "!message"),
+        time=places("time", "datetime"),
+        level=places("severity", reads="foundationdb"),
+        message=places("type", stays=True),
+        service=places("loggroup", stays=True),
+        host=places("machine"),
+        example='{"Severity":"10","Time":"1795428000.123456","Type":"MachineMetrics","Machine":"10.0.0.1:4500",'
+                '"ID":"0","LogGroup":"default"}',
+    ),
+    Format(
+        name="Apache Ranger audit",
+        specification="https://ranger.apache.org/",
+        marks=("repoType", "evtTime", "access"),
+        time=places("evttime"),
+        service=places("repo", stays=True),
+        message=places("access", stays=True),
+        host=places("agenthost"),
+        default_level="INFO",
+        example='{"repoType":1,"repo":"shop_hadoop","reqUser":"hive","evtTime":"2026-11-23 10:00:00.123",'
+                '"access":"READ","resource":"/data","result":0,"agentHost":"node-3","logType":"RangerAudit"}',
+    ),
+    Format(
+        name="Apache NiFi bulletins",
+        specification="https://nifi.apache.org/docs/nifi-docs/html/user-guide.html#bulletins",
+        marks=("bulletinLevel", "bulletinMessage"),
+        time=places("bulletintimestamp"),
+        level=places("bulletinlevel"),
+        message=places("bulletinmessage"),
+        logger_class=places("bulletinsourcename", stays=True),
+        example='{"bulletinLevel":"ERROR","bulletinMessage":"PutKafka failed","bulletinSourceName":"PutKafka",'
+                '"bulletinTimestamp":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="ModSecurity, Coraza",
+        specification="https://github.com/owasp-modsecurity/ModSecurity/wiki/Reference-Manual-(v3.x)",
+        marks=("transaction.client_ip", "transaction.request:object"),
+        time=places("transaction.unix_timestamp", "transaction.time_stamp", "transaction.timestamp"),
+        method=places("transaction.request.method"),
+        path=places("transaction.request.uri"),
+        status=places("transaction.response.http_code", "transaction.response.status"),
+        default_level="INFO",
+        example='{"transaction":{"client_ip":"10.0.0.1","time_stamp":"Mon Nov 23 10:00:00 2026","request":'
+                '{"method":"GET","uri":"/pay"},"response":{"http_code":403},"messages":[{"message":"SQL Injection"}]}}',
+    ),
+    Format(
+        name="Amazon CloudWatch alarm",
+        specification="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
+        marks=("AlarmName", "NewStateValue", "StateChangeTime"),
+        time=places("statechangetime"),
+        level=places("newstatevalue", reads="alarm"),
+        message=places("newstatereason", "alarmname", stays=True),
+        example='{"AlarmName":"cpu","NewStateValue":"ALARM","NewStateReason":"Threshold Crossed",'
+                '"StateChangeTime":"2026-11-23T10:00:00.123+0000","OldStateValue":"OK"}',
+    ),
+    Format(
+        name="Amazon SES events",
+        specification="https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html",
+        marks=("eventType|notificationType", "mail.timestamp"),
+        time=places("mail.timestamp"),
+        message=places("eventtype", "notificationtype", stays=True),
+        default_level="INFO",
+        example='{"eventType":"Bounce","mail":{"timestamp":"2026-11-23T10:00:00.123Z","source":"shop@shop.example",'
+                '"messageId":"m"},"bounce":{"bounceType":"Permanent"}}',
     ),
     Format(
         name="AWS WAF",
@@ -1076,6 +1314,72 @@ FORMATS = (
         default_level="INFO",
         example='{"timestamp":"2026-11-23T10:00:00.123456+0000","flow_id":1,"event_type":"alert","src_ip":"10.0.0.1",'
                 '"alert":{"signature":"ET SCAN","severity":2}}',
+    ),
+    Format(
+        name="Suricata EVE, statistics and the engine's own",
+        specification="https://docs.suricata.io/en/latest/output/eve/eve-json-output.html",
+        marks=("event_type", "timestamp", "stats:object|engine:object"),
+        time=places("timestamp"),
+        level=places("log_level"),
+        message=places("engine.message", "event_type", stays=True),
+        default_level="INFO",
+        example='{"timestamp":"2026-11-23T10:00:00.123456+0000","log_level":"Warning","event_type":"engine",'
+                '"engine":{"message":"no rules were loaded","module":"detect"}}',
+    ),
+    Format(
+        name="Snort 3",
+        specification="https://docs.snort.org/start/alert_logging",
+        marks=("seconds", "msg", "rule", "priority"),
+        time=places("seconds", reads="s"),
+        default_level="INFO",
+        example='{"seconds":1795428000,"msg":"ET SCAN","priority":3,"rule":"1:1:1","proto":"TCP",'
+                '"src_addr":"10.0.0.1","timestamp":"11/23-10:00:00.123456"}',
+    ),
+    Format(
+        name="Wazuh archives",
+        specification="https://documentation.wazuh.com/current/user-manual/manager/event-logging.html",
+        marks=("full_log", "agent:object", "manager|decoder|location", "!rule"),
+        message=places("full_log"),
+        raw=places("full_log"),
+        service=places("decoder.name"),
+        host=places("agent.name"),
+        example='{"timestamp":"2026-11-23T10:00:00.123+0000","agent":{"id":"001","name":"web-1"},"manager":'
+                '{"name":"w"},"full_log":"Failed password","decoder":{"name":"sshd"},"location":"/var/log/auth.log"}',
+    ),
+    Format(
+        name="OCSF",
+        specification="https://schema.ocsf.io/1.4.0/base_event",
+        marks=("class_uid", "category_uid", "severity_id"),
+        time=places("time", reads="ms"),
+        level=(*places("severity", reads="finding"), *places("severity_id", reads="ocsf")),
+        service=places("metadata.product.name"),
+        host=places("device.hostname"),
+        title=places("status_detail", "type_name", "activity_name", "class_name", reads="string", stays=True),
+        example='{"class_uid":3002,"category_uid":3,"severity_id":3,"time":1795428000123,"type_name":'
+                '"Authentication: Logon","metadata":{"version":"1.4.0","product":{"name":"CloudTrail"}}}',
+    ),
+    Format(
+        name="KubeArmor",
+        specification="https://docs.kubearmor.io/kubearmor/documentation/kubearmor-events",
+        marks=("Operation", "Resource", "Result", "Timestamp", "UpdatedTime"),
+        time=places("updatedtime", "timestamp"),
+        level=places("severity", reads="cef"),
+        message=(*places("message"), *places("resource", stays=True)),
+        host=places("hostname"),
+        default_level="INFO",
+        example='{"Timestamp":1795428000,"UpdatedTime":"2026-11-23T10:00:00.123456Z","HostName":"node-3","PodName":'
+                '"pay-7d9f8b6c5-x2x9k","Severity":"7","Message":"token read","Operation":"File","Resource":"/token",'
+                '"Action":"Block","Result":"Permission denied"}',
+    ),
+    Format(
+        name="osquery status",
+        specification="https://osquery.readthedocs.io/en/stable/deployment/logging/#status-logs",
+        marks=("hostIdentifier", "severity", "filename", "message"),
+        time=places("unixtime", reads="s"),
+        level=places("severity", reads="glog"),
+        host=places("hostidentifier"),
+        example='{"hostIdentifier":"web-1","calendarTime":"Mon Nov 23 10:00:00 2026 UTC","unixTime":1795428000,'
+                '"severity":"2","filename":"scheduler.cpp","line":"7","message":"Error executing query"}',
     ),
     Format(
         name="osquery results",
@@ -1250,6 +1554,18 @@ FORMATS = (
                 '"level":{"level":40000,"levelStr":"ERROR","colour":"red"}}',
     ),
     Format(
+        name="consola",
+        specification="https://github.com/unjs/consola",
+        marks=("args:array", "type:text", "level", "date"),
+        time=places("date"),
+        level=places("type"),
+        message=places("args", reads="parts", stays=True),
+        stack_trace=places("args", reads="trace", stays=True),
+        logger_class=places("tag", stays=True),
+        example='{"date":"2026-11-23T10:00:00.123Z","args":["card refused",{"order":7}],"type":"error","level":0,'
+                '"tag":"pay"}',
+    ),
+    Format(
         name="tslog",
         specification="https://tslog.js.org/",
         marks=("_meta.date", "_meta.logLevelName"),
@@ -1288,6 +1604,14 @@ FORMATS = (
         default_level="INFO",
         example='{"Event":{"Request":{"URL":"https://shop.example/pay","Method":"GET"},"Response":{"Status":500}},'
                 '"EventTimestampMs":1795428000123,"ScriptName":"pay"}',
+    ),
+    Format(
+        name="Cloudflare Workers Logs",
+        specification="https://developers.cloudflare.com/workers/observability/logs/workers-logs/",
+        marks=("$workers:object", "$metadata:object"),
+        service=places("$workers.scriptname", "$metadata.service", stays=True),
+        example='{"source":{"level":"error","message":"card refused"},"timestamp":1795428000123,"$workers":'
+                '{"scriptName":"pay","outcome":"exception"},"$metadata":{"id":"1"}}',
     ),
     Format(
         name="Open Liberty",
@@ -1451,6 +1775,21 @@ FORMATS = (
                 '"source":"jenkins","source_host":"https://ci.example","@timestamp":"2026-11-23T10:00:00.123Z"}',
     ),
     Format(
+        name="DataSet addEvents",
+        specification="https://app.scalyr.com/help/api#addEvents",
+        marks=("ts", "sev", "attrs:object"),
+        level=places("sev", reads="dataset"),
+        inner=places("attrs"),
+        example='{"thread":"1","ts":"1795428000123000000","sev":5,"attrs":{"message":"card refused"}}',
+    ),
+    Format(
+        name="LogScale structured data",
+        specification="https://library.humio.com/logscale-api/log-shippers-structured-data.html",
+        marks=("timestamp", "attributes.message|attributes.msg", "!type", "!body", "!message", "!msg"),
+        inner=places("attributes"),
+        example='{"timestamp":"2026-11-23T10:00:00.123Z","attributes":{"level":"error","message":"card refused"}}',
+    ),
+    Format(
         name="Coralogix",
         specification="https://coralogix.com/docs/developer-portal/apis/data-ingestion/coralogix-rest-api-logs/",
         marks=("severity", "applicationName", "subsystemName"),
@@ -1494,6 +1833,30 @@ FORMATS = (
         host=places("hostname", "computer"),
         example='{"TimeGenerated":"2026-11-23T10:00:01Z","EventTime":"2026-11-23T10:00:00.123Z","HostName":"web-1",'
                 '"SeverityLevel":"err","SyslogMessage":"refused","ProcessName":"sshd"}',
+    ),
+    Format(
+        name="Microsoft Sentinel's table CommonSecurityLog",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/commonsecuritylog",
+        marks=("DeviceVendor", "DeviceProduct", "LogSeverity"),
+        time=places("timegenerated"),
+        level=places("logseverity", reads="cef"),
+        service=places("deviceproduct", stays=True),
+        host=places("computer"),
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","DeviceVendor":"Acme","DeviceProduct":"Wall",'
+                '"Activity":"TRAFFIC","LogSeverity":"8","Computer":"fw1"}',
+    ),
+    Format(
+        name="Microsoft Sentinel's table SecurityEvent",
+        specification="https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityevent",
+        marks=("EventSourceName", "Activity", "TimeGenerated"),
+        time=places("timegenerated"),
+        level=places("level", reads="windows"),
+        message=places("activity", stays=True),
+        service=places("eventsourcename", stays=True),
+        host=places("computer"),
+        default_level="INFO",
+        example='{"TimeGenerated":"2026-11-23T10:00:00.123Z","Computer":"WIN1","EventSourceName":'
+                '"Microsoft-Windows-Security-Auditing","EventID":4625,"Activity":"4625 - A logon failed."}',
     ),
     Format(
         name="Azure Event Grid",

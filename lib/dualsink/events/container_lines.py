@@ -10,7 +10,7 @@ from typing import Any
 
 from dualsink.events.draft import Draft, keep
 from dualsink.events.fields import span
-from dualsink.events.levels import Level, read_level
+from dualsink.events.levels import Level, is_level_name, read_level
 from dualsink.events.model import Refused
 from dualsink.events.plans import MAX_PLANS, Candidate, Plan, Plans
 from dualsink.events.strict_json import read_json
@@ -35,6 +35,8 @@ class _Recipe:
     line: str
     time: _Place | None
     level: _Place
+    levels: int
+    """How many candidates of a level there are."""
     message: str
     texts: tuple[tuple[str, int, str, Any, bool], ...]
     takes: tuple[tuple[int, str], ...]
@@ -92,6 +94,8 @@ class FastPath:
         level = read_level(level_value, scale) if type(level_value) in (str, int) else None
         time = _time(recipe.time, objects, times) if recipe.time else None
         texts = _texts(recipe, objects)
+        if scale == "any" and recipe.levels > 1 and not is_level_name(level_value):
+            return None
         usual = type(message) is str and message and level and level[0] != "UNKNOWN"
         if not usual or texts is None or (recipe.time and time is None):
             return None
@@ -137,7 +141,8 @@ def _recipe(plan: Plan) -> _Recipe | None:
         return None
     return _Recipe(
         plan.line[0].key if plan.line else "", plan.time[0][:3] if plan.time else None,
-        said[0][:3], said[-1].key, tuple((name, c.holder, c.key, c.read, c.stays) for name, c in firsts.items()),
+        said[0][:3], len(plan.level), said[-1].key,
+        tuple((name, c.holder, c.key, c.read, c.stays) for name, c in firsts.items()),
         (*singles, *((c.holder, c.key) for c in firsts.values() if not c.stays)), plan.nested,
         bool(plan.service), bool(loggers),
     )  # fmt: skip

@@ -17,9 +17,11 @@ This page is written from the declarations in `lib/dualsink/events/catalogue.py`
 
 Places are tried in order; the first usable one wins, all others stay in `attributes`.
 After a format's own places come those of [any names](#any-names).
-A name stands for all its spellings: case, `_`, `-` and `@` make no difference, and `log.level` is found as `"log.level"` and as `{"log": {"level": …}}`.
+A name stands for all its spellings: case, blanks, `_`, `-` and `@` make no difference, and `log.level` is found as `"log.level"` and as `{"log": {"level": …}}`.
 A record whose `timestamp`, `level`, `service` and `message` are all there at the top, the last three as texts, has been read already: none of the formats below claims it.
 Of several times the first within ten years of the record's arrival wins.
+A level that is a number of no known scale gives way to one that is a name.
+`title` is the message of an event that has none, and no request.
 `line` is what an application wrote and nobody has read, JSON or text; `raw` likewise if the record has no level, `json` if it is JSON; `inner` is an object that is a record.
 
 Files that `produce` reads, their kinds and forms of lines, are [at the end](#files).

@@ -5,10 +5,10 @@ from typing import Any
 
 from dualsink.events.draft import Draft
 from dualsink.events.formats import fold
-from dualsink.events.levels import checked_level, read_level
+from dualsink.events.levels import Level, checked_level, is_level_name, read_level
 from dualsink.events.model import DAY, Refused, wrong_type
 from dualsink.events.plans import Candidate, Plan
-from dualsink.events.readers import within
+from dualsink.events.readers import joined, within
 from dualsink.events.strict_json import dump_json
 from dualsink.events.timestamps import parse_time
 
@@ -181,8 +181,11 @@ _SAYS_LEVEL = re.compile(r"(?i)le?ve?l|sever")
 
 
 def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None:
-    """Take the first recognised level, else the first value."""
-    first = None
+    """Take the first recognised level, else the first value.
+
+    A number of no known scale gives way to a name elsewhere.
+    """
+    first, number = None, None
     for holder, key, scale, canonical, _ in plan.level:
         value = objects[holder].get(key)
         if value is None or value == "":
@@ -196,17 +199,26 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
         else:
             level = read_level(value, scale)
             if level[0] != "UNKNOWN":
-                draft.level, draft.level_key, draft.level_value = level, key, value
-                del objects[holder][key]
-                return
+                if scale == "any" and len(plan.level) > 1 and not is_level_name(value):
+                    number = number or (holder, key, value, level)
+                    continue
+                if number is None or (scale == "any" and len(value) > 2):
+                    _set_level(draft, objects, holder, key, value, level)
+                    return
         if first is None and scale != "word" and not (scale == "otel" and level == _ABSENT and value in (0, "0")):
             first = (holder, key, value, scale) if plan.formats or _SAYS_LEVEL.search(key) else None
-    if first is not None:
+    if number is not None:
+        _set_level(draft, objects, *number)
+    elif first is not None:
         holder, key, value, scale = first
-        draft.level, draft.level_key, draft.level_value = checked_level(value, scale), key, value
-        del objects[holder][key]
+        _set_level(draft, objects, holder, key, value, checked_level(value, scale))
     elif plan.default_level:
         draft.level = read_level(plan.default_level)
+
+
+def _set_level(draft: Draft, objects: list[dict[str, Any]], holder: int, key: str, value: Any, level: Level) -> None:
+    draft.level, draft.level_key, draft.level_value = level, key, value
+    del objects[holder][key]
 
 
 def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> None:
@@ -220,15 +232,21 @@ def _drop_same_level(name: str, plan: Plan, objects: list[dict[str, Any]]) -> No
             del objects[holder][key]
 
 
+_IN_PARTS = ("message", "msg")
+"""Names under which loggers write the parts of a message as an array."""
+
+
 def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
     """Take the first usable message.
 
     It is a text, or an object for want of one; "" if all are empty, None without any. An object as well where a place
     lies `within` one that the application wrote, which is then read as a record.
 
-    Raises Refused(wrong_type) if there is only an array, or an object in the archive's own format.
+    A message in parts, an array with texts in it, stays in the attributes.
+
+    Raises Refused(wrong_type) if there is only another array, or an object in the archive's own format.
     """
-    wrong, structured, message = None, None, None
+    wrong, structured, message, parts = None, None, None, None
     for candidate in plan.message:
         holder, key, read, canonical, stays = candidate
         value = objects[holder].get(key)
@@ -244,6 +262,8 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
                     del objects[holder][key]
                 return text
         elif isinstance(value, dict | list):
+            if isinstance(value, list) and fold(key) in _IN_PARTS and str in map(type, value):
+                parts = parts or value
             if plan.strict or (isinstance(value, list) and not plan.otel):
                 wrong = wrong or wrong_type(key, value)
             else:
@@ -252,8 +272,10 @@ def take_message(plan: Plan, objects: list[dict[str, Any]]) -> Any:
             if not stays:
                 del objects[holder][key]
             return value if type(value) is str else dump_json(value).decode()
+    if parts and not (plan.strict or plan.otel):
+        return joined(parts)
     if structured is not None:
-        if not (plan.otel or structured.canonical) and (text := summary(plan, objects)):
+        if not (plan.otel or plan.envelope or structured.canonical) and (text := summary(plan, objects)):
             return text
         return objects[structured.holder][structured.key]
     if wrong is not None:
@@ -271,6 +293,14 @@ def summary(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
         return None
     parts = (path, status) if path.startswith(f"{method} ") else (method, path, status)
     return " ".join(part for part in parts if part)
+
+
+def title(plan: Plan, objects: list[dict[str, Any]]) -> str | None:
+    """Return what happened as message.
+
+    It stays in the attributes.
+    """
+    return _peek(plan.title, objects)
 
 
 def _peek(candidates: tuple[Candidate, ...], objects: list[dict[str, Any]]) -> str | None:

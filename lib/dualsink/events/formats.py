@@ -3,8 +3,8 @@
 A format is data. `plans` compiles it for each set of keys it meets, `docs/formats.md` is written from it, and a user
 adds one in a YAML file (`user_formats`). The formats that are known are in `catalogue`.
 
-Places are paths with dots, folded: lower case without `_`, `-` and `@`. `log.level` finds both `"log.level"` and
-`{"log": {"level": …}}`. Marks are names as they are written.
+Places are paths with dots, folded: lower case without blanks, `_`, `-` and `@`. `log.level` finds both `"log.level"`
+and `{"log": {"level": …}}`. Marks are names as they are written.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 FIELDS = (
     "time", "level", "message", "service", "logger", "logger_class", "host", "stack_trace", "trace_id", "span_id",
-    "log_id", "method", "path", "status",
+    "log_id", "method", "path", "status", "title",
 )  # fmt: skip
 """Fields that places feed. `logger` names the service for want of a better one, `logger_class` if the Kafka key names
-none either; method, path and status make the message of an access log that has none."""
+none either; method, path and status make the message of an access log that has none, `title` that of another event."""
 PLACES = (*FIELDS, "line", "raw", "json", "inner")
 """All that a format declares places of."""
 
@@ -34,15 +34,19 @@ class Place(NamedTuple):
     """Whether the value stays in the attributes as well."""
 
 
+_DROPPED = str.maketrans("", "", " _-@")
+
+
 @lru_cache(maxsize=16_384)
 def fold(name: str) -> str:
     """Fold a field's name for comparison.
 
-    Without case, underscores, hyphens and at signs. Two at signs stay: in CLEF they make a field the user's own.
+    Without case, blanks, underscores, hyphens and at signs. Two at signs stay: in CLEF they make a field the user's
+    own.
     """
     if name[:2] == "@@":
         return name
-    return name.lower().replace("_", "").replace("-", "").replace("@", "")
+    return name.lower().translate(_DROPPED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,8 @@ class Format:
     method: tuple[Place, ...] = ()
     path: tuple[Place, ...] = ()
     status: tuple[Place, ...] = ()
+    title: tuple[Place, ...] = ()
+    """What happened, in an event without a message."""
     line: tuple[Place, ...] = ()
     """A line that the application wrote and nobody has read: JSON of any format, or text."""
     raw: tuple[Place, ...] = ()

@@ -66,7 +66,12 @@ SCALES: dict[str, Mapping[int, str]] = {
     "cef": dict(enumerate(("INFO",) * 4 + ("WARN",) * 3 + ("ERROR",) * 2 + ("FATAL",) * 2)),
     "coralogix": dict(enumerate(("DEBUG", "TRACE", "INFO", "WARN", "ERROR", "FATAL"), 1)),
     "cockroach": {1: "INFO", 2: "WARN", 3: "ERROR", 4: "FATAL"},
-    "word": {}, "finding": {}, "outcome": {},
+    "logr": _TENS | {0: "INFO"} | dict.fromkeys(range(1, 5), "DEBUG") | dict.fromkeys(range(5, 11), "TRACE"),
+    "glog": dict(enumerate(("INFO", "WARN", "ERROR", "FATAL"))),
+    "foundationdb": {5: "DEBUG", 10: "INFO", 20: "WARN", 30: "WARN", 40: "ERROR"},
+    "dataset": dict(enumerate(("TRACE", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"))),
+    "ocsf": {1: "INFO", 2: "INFO", 3: "WARN", 4: "ERROR", 5: "FATAL", 6: "FATAL"},
+    "word": {}, "finding": {}, "outcome": {}, "alarm": {},
 }  # fmt: skip
 """What the numbers of each scale mean; `word` knows names alone. `docs/formats.md` names their specifications."""
 _FINDING = {"LOW": "INFO", "MEDIUM": "WARN", "HIGH": "ERROR"}
@@ -74,6 +79,7 @@ _WORDS = {
     "any": _FINDING,
     "finding": _FINDING,
     "cef": _FINDING | {"VERY-HIGH": "FATAL"},
+    "alarm": {"OK": "INFO", "INSUFFICIENT_DATA": "WARN", "ALARM": "ERROR"},
     "outcome": {"OK": "INFO", "CANCELED": "WARN", "RESPONSESTREAMDISCONNECTED": "WARN", "EXCEPTION": "ERROR",
                 "EXCEEDEDCPU": "ERROR", "EXCEEDEDMEMORY": "ERROR", "SCRIPTNOTFOUND": "ERROR", "KILLSWITCH": "ERROR"},
 }  # fmt: skip
@@ -83,10 +89,13 @@ _RANGES = frozenset(("guardduty",))
 _MERGING = {
     "otel": {number for number in _OTEL if (number - 1) % 4}, "syslog": set(_SYSLOG), "monolog": {250, 550, 600},
     "any": set(_SYSLOG) | {number for number in _OTEL if (number - 1) % 4 and number not in _TENS},
-    "google": {300, 700, 800}, "cef": set(range(11)), "pri": set(range(192)),
+    "google": {300, 700, 800}, "cef": set(range(11)), "pri": set(range(192)), "logr": set(range(1, 11)),
+    "foundationdb": {20, 30}, "dataset": {0, 1}, "ocsf": {1, 2, 5, 6},
 }  # fmt: skip
 _OTEL_NAME = re.compile(r"(?:SEVERITY_NUMBER_)?(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)([2-4]?)")
 _OFFSET = re.compile(r"(DEBUG|INFO|WARN|ERROR)([+-]\d{1,3})", re.ASCII)
+_VERBOSITY = re.compile(r"LEVEL\(-(\d{1,3})\)", re.ASCII)
+"""How zap writes logr's verbosity, whose numbers are below its own levels."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _CONSTANT = re.compile(r"(?:LOG|LEVEL|LOG_?LEVEL|SEV|SEVERITY|LL)_([A-Z]+)")
 """A level's name in a program, such as syslog's LOG_ERR."""
@@ -135,6 +144,16 @@ def read_level(value: Any, scale: str = "any") -> Level:
     return _NUMBERED[scale].get(value, _UNKNOWN)
 
 
+def is_level_name(value: Any) -> bool:
+    """Return whether a known level is a name.
+
+    Not a number, or its digits, of which there are several scales; nor how grave a finding is.
+    """
+    if type(value) is not str:
+        return False
+    return value in _USUAL or not (value.strip().isdecimal() or value.strip().upper() in _FINDING)
+
+
 def checked_level(value: Any, scale: str) -> Level:
     """Return the level of a value that may be one.
 
@@ -158,6 +177,8 @@ def _read_name(text: str, scale: str) -> Level:
         return _NUMBERED[scale].get(int(name), _UNKNOWN)
     if found := _OTEL_NAME.fullmatch(name):
         return Level(found[1], bool(found[2]))
+    if found := _VERBOSITY.fullmatch(name):
+        return _NUMBERED["logr"][min(int(found[1]), 10)]
     if found := _OFFSET.fullmatch(name):
         return Level(_slog_level(_SLOG[found[1]] + int(found[2])), True)
     constant = _CONSTANT.fullmatch(name)

@@ -17,7 +17,7 @@ import msgspec
 from dualsink.events import container_lines, otel, packed, readers
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.draft import Draft, keep, merge
-from dualsink.events.fields import fill, summary, take_message, tidy
+from dualsink.events.fields import fill, summary, take_message, tidy, title
 from dualsink.events.formats import Format, fold
 from dualsink.events.levels import PLAIN_LEVELS, normalise_level, read_level
 from dualsink.events.model import DAY, LEVELS, MAX_FIELD, Event, Reason, Refusal, Refused, VerbatimEvent, type_name
@@ -198,8 +198,19 @@ class Parser:
         if inner is not None:
             return merge(inner, draft)
         if not draft.message:
-            draft.message = summary(plan, objects) or (draft.message if plan.strict else "")
+            draft.message = self._made_message(draft, plan, objects)
         return draft
+
+    def _made_message(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> str | None:
+        """Return the message of a record that has none.
+
+        Its request, or what happened; "" where an exception says more.
+        """
+        if found := summary(plan, objects):
+            return found
+        if plan.strict:
+            return draft.message
+        return "" if draft.stack_trace else title(plan, objects) or ""
 
     def _line(self, draft: Draft, plan: Plan, objects: list[dict[str, Any]], near: int, unread: bool) -> Draft | None:
         """Return the draft of a line that the application wrote.
@@ -267,22 +278,45 @@ class Parser:
         own = message if isinstance(message, dict) and self._has_message(message) else None
         if own is None and place and place.key in ("log", "event"):  # ECS has objects of these names beside the record
             inner = self._beside(plan, objects, near)
-            if inner is not None:
-                draft.message = None
+            if inner is not None or (text := title(plan, objects)):
+                draft.message = text if inner is None else None
                 return inner
+        if own is None and place and not (plan.otel or place.canonical) and (text := summary(plan, objects)):
+            draft.message = text
+            return None
         if place:
             del objects[place.holder][place.key]
         draft.message = dump_json(message).decode() if own is None else None
         return None if own is None else self._draft_of(own, near)
 
     def _beside(self, plan: Plan, objects: list[dict[str, Any]], near: int) -> Draft | None:
+        """Return the draft of a log record beside.
+
+        None in a log of requests, whose objects are what clients sent, unless a format says that it has one.
+        """
+        if summary(plan, objects) and not plan.envelope:
+            return None
         for i, holder, key in plan.inner:
             if objects[holder].get(key) is objects[i] and self._has_message(objects[i]):
                 del objects[holder][key]
                 return self._draft_of(objects[i], near)
         record = objects[0]
         name = next((name for name, item in record.items() if type(item) is dict and self._is_log(item)), None)
-        return None if name is None else self._draft_of(record.pop(name), near)
+        if name is not None:
+            return self._draft_of(record.pop(name), near)
+        return self._text_beside(record, near)
+
+    def _text_beside(self, record: dict[str, Any], near: int) -> Draft | None:
+        """Return the draft of a log record in a text.
+
+        It is JSON, under any name.
+        """
+        for name, item in record.items():
+            inner = self._json_line(item, near) if type(item) is str and item[:1] == "{" else None
+            if inner is not None and inner.level is not None and inner.level.name != "UNKNOWN":
+                del record[name]
+                return inner
+        return None
 
     def _is_log(self, record: dict[str, Any]) -> bool:
         """Return whether an object is a log record.

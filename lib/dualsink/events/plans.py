@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualsink.events.catalogue import FORMATS, GENERAL
 from dualsink.events.formats import FIELDS, PLACES, Format, Place, fold
-from dualsink.events.readers import reader_of
+from dualsink.events.readers import IN_PARTS, reader_of
 
 CANONICAL = frozenset(
     ("log_id", "timestamp", "level", "service", "host", "message", "stack_trace", "trace_id", "span_id")
@@ -25,6 +25,8 @@ TEXTS = ("log_id", "stack_trace", "trace_id", "span_id", "host", "service")
 """Fields that are texts and taken alike."""
 _ASKED = ("host", "servername")
 """Names under which a server's log of requests has the site that was asked."""
+_SENT = ("body", "payload")
+"""Names under which it has what a client sent, or was sent."""
 _IN_QUESTION = frozenset(("log_id", "stack_trace", "trace_id", "span_id", "host", "service", "line", "json"))
 
 
@@ -57,6 +59,7 @@ class Plan:
         "raw",
         "json",
         "inner",
+        "envelope",
         "nested",
         "texts",
         *FIELDS,
@@ -72,6 +75,7 @@ class Plan:
         self.raw: tuple[Candidate, ...] = ()
         self.json: tuple[Candidate, ...] = ()
         self.inner: tuple[tuple[int, int, str], ...] = ()  # object, its holder and key
+        self.envelope = False  # whether a format has said that the record holds another
         self.nested: tuple[tuple[int, int, str], ...] = ()  # likewise, of objects that lose members, deepest first
         self.texts: tuple[tuple[str, int, str, Any, bool, tuple[Candidate, ...]], ...] = ()  # with the first's parts
         for name in FIELDS:
@@ -199,19 +203,23 @@ class Plans:
         plan.strict = any(format.strict for format in plan.formats)
         plan.events = next((f.events for f in plan.formats if f.events), None)
         plan.otel = any(format.otel for format in plan.formats)
+        plan.envelope = any(format.inner for format in plan.formats)
         indices = [self._own[format.name] for format in plan.formats] + [self._general]
         for name in (*FIELDS, "line", "raw", "json"):
             setattr(plan, name, tuple(_candidates(name, layout, indices, complete)))
+        plan.stack_trace = _whole_first(plan.stack_trace, layout)
         if plan.strict:
             plan.stack_trace = tuple(c._replace(read=None) if c.canonical else c for c in plan.stack_trace)
         elif plan.method and plan.path and not {"@version", "short_message"} & raw:
             plan.host = tuple(
                 c for c in plan.host if c.holder or fold(c.key) not in _ASKED or (complete and c.canonical)
             )
+            if plan.status and not (plan.otel or plan.envelope):
+                plan.message = tuple(c for c in plan.message if c.holder or fold(c.key) not in _SENT)
         plan.inner = tuple(_inner(layout, indices))
         fed = ((name, getattr(plan, name)) for name in TEXTS)
         plan.texts = tuple((name, c[0].holder, c[0].key, c[0].read, c[0].stays, c) for name, c in fed if c)
-        used = {c.holder for name in FIELDS for c in getattr(plan, name)} - {0}
+        used = {c.holder for name in FIELDS if name != "title" for c in getattr(plan, name)} - {0}
         plan.nested = tuple((i, layout[i].holder, layout[i].key) for i in sorted(used, reverse=True))
         return plan
 
@@ -270,6 +278,19 @@ def _candidates(name: str, layout: tuple[_Object, ...], indices: list[_Index], c
         if (holder, key) not in seen:
             seen.add((holder, key))
             yield Candidate(holder, key, reader_of(name, place), holder == 0 and key in CANONICAL, place.stays)
+
+
+def _whole_first(found: tuple[Candidate, ...], layout: tuple[_Object, ...]) -> tuple[Candidate, ...]:
+    """Put exceptions in parts before their stack traces."""
+    order = list(found)
+    for part in found:
+        each = layout[part.holder]
+        if part.holder and not IN_PARTS.isdisjoint(map(fold, each.keys or ())):
+            whole = next((c for c in found if (c.holder, c.key) == (each.holder, each.key)), None)
+            if whole and order.index(whole) > order.index(part):
+                order.remove(whole)
+                order.insert(order.index(part), whole)
+    return tuple(order)
 
 
 def _inner(layout: tuple[_Object, ...], indices: list[_Index]) -> Iterable[tuple[int, int, str]]:

@@ -23,6 +23,7 @@ _FRAME_LINE = re.compile(
     rf"{_TRACE_LINE.pattern}|^(?:\s+from \S|Caused by: |Traceback \(| *\d+: .*::)| at \S+ line \d", re.MULTILINE
 )
 """A line of a stack trace in a text that may as well be some other text of several lines."""
+_JSON = re.compile(r"\s*\{\s*\"")
 _ERROR_NAME = re.compile(r"(?:Exception|Error|Throwable)\b")
 _HEX_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{1,64})")
 _GOOGLE_TRACE = re.compile(r"projects/[^/]+/traces/([0-9a-fA-F]{1,64})")
@@ -153,6 +154,8 @@ def _frames_in(value: Any) -> str | None:
 
     Some of those are texts of several lines.
     """
+    if isinstance(value, str) and _JSON.match(value):
+        return None
     if isinstance(value, str) and "\n" in value.strip():
         return value if _FRAME_LINE.search(value) else None
     return _trace_like(value)
@@ -179,7 +182,7 @@ def _traceback(value: Any) -> str | None:
 
 _FRAMES = (
     "stepArray", "stackTrace", "frames", "extendedStackTrace", "backtrace", "parsedStack",
-    "stack", "elements", "trace",
+    "stack", "elements", "trace", "stackFrames",
 )  # fmt: skip
 """Names of an exception's members; they are compared folded, so .NET's, PHP's and Go's are found as well."""
 _CLASS = (
@@ -215,6 +218,8 @@ def _written(value: Any) -> str | None:
 
 
 _CAUSES = ("cause", "causedBy", "innerException", "previous")
+IN_PARTS = frozenset(map(fold, (*_CAUSES, "stackTraceString")))
+"""Folded names that say that an exception is read as a whole: its causes, and .NET's frames without its name."""
 
 
 def _class_and_text(value: dict[str, Any]) -> str:
@@ -300,9 +305,12 @@ def _parts(value: Any) -> str | None:
 
     They are an array: texts as they are, all else as JSON.
     """
-    if not isinstance(value, list):
-        return None
-    return " ".join(map(_part, value)) or None
+    return joined(value) or None if isinstance(value, list) else None
+
+
+def joined(parts: list[Any]) -> str:
+    """Join the parts of a message."""
+    return " ".join(map(_part, parts))
 
 
 def _part(value: Any) -> str:

@@ -50,7 +50,10 @@ _BEHIND = re.compile(
     rf"(?:[\[<(][ \t]*(?i:({WORDS}|ERR|INF|WRN|DBG|VRB|FTL|EMERG|ALERT|CRIT|NOTE|INFORMATION))[ \t]*[\])>]"
     rf"|(?:[\w-]{{1,40}}\.)?({WORDS}|LOG|EMERGENCY|ALERT):|(?i:({WORDS})):[ \t]|(fail|dbug|trce|crit): "
     rf"|(?i:({WORDS}))(?= {{2}}|\t)|##\[(error|warning|debug)\]|PHP (Fatal|Warning|Notice)\b"
-    r"|([FEWID])[ \t]+[A-Z]{3,}[ \t]+\[|([CEWNID]) \| |\d+[ \t]+\d+[ \t]+([VDIWEF]) \S"  # MongoDB, etcd, Android
+    r"|([FEWID])[ \t]+[A-Z]{3,}[ \t]+\[|([CEWNID]) \| |([DIWE])! "  # MongoDB, etcd, Telegraf
+    r"|\d+[ \t]+\d+[ \t]+([VDIWEF]) \S"  # Android
+    rf"|\[[^\]\n]{{1,60}}/({WORDS})\]|({WORDS}|VERBOSE)\[\d{{1,10}}\]"  # Minecraft, Asterisk
+    rf"|(?i:({WORDS}|information))/(?=[A-Z]\w)"  # Icinga
     rf"|({WORDS}|TRC|DBG|INF|WRN|ERR|FTL|PNC)(?=[ \t|,])|(?i:({WORDS}|verbose))[ \t][\w.-]{{1,60}}\[\d{{1,10}}\])",
     re.ASCII,
 )

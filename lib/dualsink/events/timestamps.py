@@ -158,15 +158,23 @@ def _usual_number(value: Any, unit: str) -> Moment | None:
     kind = type(value)
     if kind is str and value.isdecimal() and value.isascii() and len(value) < 20:
         value, kind = int(value), int
-    if kind is int and not unit and 10**11 <= value < 10**14:
+    if kind is int and not unit and 10**11 <= value < _COMPACT_SECONDS[0]:
         return _new(Moment, (value * 1_000, True, True))
-    if kind is int:
+    if kind is int and (unit or not _may_be_compact(value)):
         micros, rest = divmod(value * _PER_UNIT.get(unit or epoch_unit(value), 0), 1_000)
         return _new(Moment, (micros, not rest, True)) if 0 < micros < _LAST else None
     if kind is not float or unit not in ("", "s") or not 10**8 <= value < 10**10:
         return None
     micros = round(value * 1_000_000)
     return _new(Moment, (micros, True, True)) if micros / 1_000_000 == value else None
+
+
+_COMPACT_SECONDS, _COMPACT_MILLIS = (2 * 10**13, 21 * 10**12), (2 * 10**16, 21 * 10**15)
+"""Numbers that are years, months, days and clock without signs between; as epoch numbers they were of the year 2600."""
+
+
+def _may_be_compact(value: int) -> bool:
+    return _COMPACT_SECONDS[0] <= value < _COMPACT_SECONDS[1] or _COMPACT_MILLIS[0] <= value < _COMPACT_MILLIS[1]
 
 
 _PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
@@ -187,7 +195,10 @@ def _any_time(value: Any, unit: str) -> Moment:
     if value is None or isinstance(value, bool | dict | list):
         raise Refused(Reason.WRONG_TYPE, f"timestamp holds a JSON {type_name(value)}")
     text = str(value).strip() if isinstance(value, str | int) else dump_json(value).decode()
-    moment = _epoch_moment(text, unit) if _NUMBER.fullmatch(text) else _calendar_moment(text)
+    if not unit and (compact := _COMPACT.fullmatch(text)):
+        moment = _dated(compact.groupdict())
+    else:
+        moment = _epoch_moment(text, unit) if _NUMBER.fullmatch(text) else _calendar_moment(text)
     if not 0 <= moment.micros <= _LAST:
         raise Refused(Reason.TIMESTAMP_OUT_OF_RANGE, "timestamp is before 1970 or after 9999")
     return moment if whole else moment._replace(exact=False)
@@ -202,8 +213,8 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
 
     The object has a known meaning; the value itself where it has none.
 
-    MongoDB's extended JSON, Log4j's `instant` and protobuf's Timestamp (which leaves out zeros), loguru's pair, PHP's
-    DateTime, PowerShell's, Jackson's lists of date fields, Gson's LocalDateTime and Joda's.
+    MongoDB's extended JSON, Avro's, Log4j's `instant` and protobuf's Timestamp (which leaves out zeros), loguru's pair,
+    PHP's DateTime, PowerShell's, Jackson's lists of date fields, Gson's LocalDateTime and Joda's.
     """
     if isinstance(value, list):
         return _date_fields(value) or value, unit
@@ -225,7 +236,12 @@ def _unwrapped(value: dict | list, unit: str) -> tuple[Any, str]:
         return value["$numberLong"], unit
     if value.keys() >= {"iMillis", "iChronology"}:
         return value["iMillis"], "ms"
+    if len(value) == 1 and value.keys() <= _AVRO:
+        return next(iter(value.values())), unit
     return _local_fields(value) or value, unit
+
+
+_AVRO = frozenset(("long", "string", "double"))
 
 
 def _local_fields(value: dict) -> str | None:
@@ -277,10 +293,11 @@ def epoch_unit(number: Fraction | Decimal | int) -> str:
 
 
 _CLOCK = (
-    r"(?P<hour>\d\d|\d(?=:.{5}[ \u202f][AP]M)):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<hour>\d\d|\d(?=:.{5}[ \u202f][AP]M)):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d)(?:(?:[.,]|:(?=\d{3}(?!\d)))(?P<fraction>\d{1,9}))?)?"
     r"(?:[ \u202f](?P<half>[AP]M))?"
 )
-_ZONE = r"(?: ?(?P<utc>[Zz]|UTC|GMT)|(?: ?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?))"
+_ZONE = r"(?: ?(?P<utc>[Zz]|UTC|GMT)|(?: ?(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?))"
 _WORDS = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _FORMS = tuple(
@@ -290,6 +307,7 @@ _FORMS = tuple(
         rf"(?:{_DAYS},? )?(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]{_CLOCK}"
         rf"{_ZONE}?(?P<again> (?:UTC|GMT|[+-]\d{{4}}|[A-Z]{{3,4}})(?: m=[+-][\d.]+)?|\[[A-Za-z_/+-]+\d*\])?",
         rf"(?P<year>\d{{4}})[/.](?P<month>\d\d)[/.](?P<day>\d\d)[ T]{_CLOCK}{_ZONE}?",  # Go's log, nginx, ClickHouse
+        rf"(?P<year>\d{{4}}) {_WORDS} {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE}?",  # Cisco's, with a year
         # ISO 8601 basic
         rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[T ](?P<hour>\d\d)(?P<minute>\d\d)"
         rf"(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{{1,9}}))?)?{_ZONE}?",
@@ -304,6 +322,12 @@ _FORMS = tuple(
     )
 )
 _MONTHS = {name: i for i, name in enumerate(_WORDS[len("(?P<name>") : -1].split("|"), 1)}
+_COMPACT = re.compile(
+    r"(?P<year>20\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)"
+    rf"(?P<second>[0-5]\d)(?:(?:[.,]|(?=\d{{3}}\Z))(?P<fraction>\d{{1,9}}))?{_ZONE}?",
+    re.ASCII,
+)
+"""Date and clock without signs between, as LDAP's generalized time (https://www.rfc-editor.org/rfc/rfc4517#section-3.3.13)."""
 _WRAPPED = re.compile(r"ISODate\(['\"](.{1,40})['\"]\)|/Date\((\d{1,15})(?:[+-]\d{4})?\)/", re.ASCII)
 _NAMED_ZONE = re.compile(r"(.{10,30}?)(?: |\[)([A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*)\]?", re.ASCII)
 

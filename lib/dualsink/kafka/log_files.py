@@ -343,6 +343,9 @@ def _logfmt_record(line: bytes) -> bytes | None:
     return text_lines.json_bytes(fields)
 
 
+_NAMED_FIELDS = re.compile(rb"#(?:Fields:|fields)[ \t]*")
+
+
 def _extended_values(path: Path) -> Iterator[bytes]:
     """Yield rows under the columns of the last `#Fields` line.
 
@@ -352,9 +355,11 @@ def _extended_values(path: Path) -> Iterator[bytes]:
     columns: list[str] = []
     empty = True
     for line in _lines(path):
-        cells = line.decode("utf-8", "surrogateescape").split("\t" if b"\t" in line else None)
-        if line.startswith((b"#Fields:", b"#fields")):
-            columns = cells[1:]
+        head = _NAMED_FIELDS.match(line)
+        row = line[head.end() :] if head else line
+        cells = row.decode("utf-8", "surrogateescape").split("\t" if b"\t" in row else None)
+        if head:
+            columns = cells
         elif line.strip() and not line.startswith(b"#"):
             yield text_lines.json_bytes(text_lines.cells(cells, columns)) if columns else line
             empty = False

@@ -28,6 +28,8 @@ _CALENDAR = {
     rb"\d?\d-[A-Z][a-z]{2}-\d{4}[ :]\d\d:\d\d(?::\d\d)?": "%d-%b-%Y{}%H:%M:%S",
     rb"\d?\d [A-Z][a-z]{2} \d{4}[ :]\d\d:\d\d(?::\d\d)?": "%d %b %Y{}%H:%M:%S",
     rb"\d{8}[T ]\d{4}(?:\d\d)?": "%Y%m%d{}%H%M%S",
+    rb"20\d\d(?:0[1-9]|1[0-2])[0-3]\d[0-2]\d[0-5]\d[0-5]\d(?=(?:\d{3})?(?!\d))": "%Y%m%d{}%H%M%S",
+    rb"\d{4} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d(?::\d\d)?": "%Y %b %d{}%H:%M:%S",
     rb"\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d(?::\d\d)?": "%d/%b/%Y{}%H:%M:%S",
     rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4}": "%a %b %d %H:%M:%S %Y",
     rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d\.\d{6} \d{4}": "%a %b %d %H:%M:%S.%f %Y",
@@ -36,7 +38,7 @@ _CALENDAR = {
     rb"[A-Z][a-z]{2}, \d?\d [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?": "%a, %d %b %Y{}%H:%M:%S",
 }
 """Forms of times, and how each is read and written; `{}` stands for what separates day and clock."""
-_PARTS = re.compile(rb"(?<=\d)(\D{1,3})\d\d:\d\d(:\d\d)?|([T ])\d{4}(\d\d)?$", re.ASCII)
+_PARTS = re.compile(rb"(?<=\d)(\D{1,3})\d\d:\d\d(:\d\d)?|([T ]?)\d{4}(\d\d)?$", re.ASCII)
 """What separates day and clock, and the seconds."""
 _HALF = rb"(?: |\xe2\x80\xaf)[AP]M"
 _TWELVE = re.compile(rb"(\d?\d)(:\d\d(?::\d\d)?)(%b)" % _HALF, re.ASCII)
@@ -130,7 +132,7 @@ class Shift:
         if form is None:
             return None
         before, seconds, before_2, seconds_2 = _PARTS.search(text).groups()
-        form = form.format((before or before_2).decode())
+        form = form.format((before or before_2 or b"").decode())
         if not (seconds or seconds_2):
             form = form.replace(":%S", "").replace("%S", "")
         try:

@@ -194,9 +194,13 @@ def test_a_line_of_spring_boot_without_an_application_has_no_thread_for_a_servic
     "head, row",
     [
         ("#Version: 1.0\n#Fields: date time cs-method cs-uri-stem sc-status", "2026-11-23 10:00:00 GET /pay 500"),
+        (
+            "#Version: 1.0\n#Fields: date\ttime\tcs-method\tcs-uri-stem\tsc-status",
+            "2026-11-23\t10:00:00\tGET\t/pay\t500",
+        ),
         ("#separator \\x09\n#fields\tts\tmethod\turi\tstatus_code", "1795428000.0\tGET\t/pay\t500"),
     ],
-    ids=["W3C", "Zeek"],
+    ids=["W3C", "W3C with tabs", "Zeek"],
 )
 def test_rows_under_named_fields_are_typed(tmp_path, head, row):
     (event,) = events(write(tmp_path, "access.log", f"{head}\n{row}\n"))

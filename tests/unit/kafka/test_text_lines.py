@@ -250,6 +250,10 @@ BEGINNINGS = {
     "20261123T100000.123Z ERROR refused": ("ERROR", "unknown", None),
     "1795428000.123    157 10.0.0.1 TCP_DENIED/403 1024 GET http://b/": ("UNKNOWN", "unknown", None),
     "1795428000: Error: refused": ("ERROR", "unknown", None),
+    "[1795428000] SERVICE ALERT: web-1;HTTP;CRITICAL;SOFT;1;refused": ("UNKNOWN", "unknown", None),
+    "[error] 2026-11-23T10:00:00.123456Z couchdb@h <0.1.0> -------- refused": ("ERROR", "unknown", None),
+    "[2026-11-23T11:00:00:123+0100] 00000001 Pay  E refused": ("UNKNOWN", "unknown", None),
+    "2026 Nov 23 10:00:00.123 sw1 %ETHPORT-3-IF_DOWN: refused": ("UNKNOWN", "unknown", None),
     "####<Nov 23, 2026 10:00:00 AM UTC> <Error> <Server> <refused>": ("ERROR", "unknown", None),
     "2026-11-23 11:00:00 +01 [7] LOG:  refused": ("INFO", "unknown", None),
     "2026-11-23 10:00:00 AM ERROR refused": ("ERROR", "unknown", None),
@@ -303,7 +307,12 @@ LEVELS = {
     "2026-11-23 10:00:00,1 [myid:1] - INFO  [main] - x": "INFO", "2026-11-23T10:00:00Z fail: Shop.Pay[0]": "ERROR",
     "2026-11-23 10:00:00 UTC:10.0.0.1(5000):a@b:[42]:ERROR:  x": "ERROR", "2026-11-23T10:00:00.1Z ##[error]x": "ERROR",
     "2016-09-28 04:30:30, Info                  CBS    x": "INFO",
-    "2026-11-23 10:00:00 no error: x": "UNKNOWN", "2026-11-23 10:00:00 Error handling in pay": "UNKNOWN",
+    "2026-11-23T10:00:00Z E! [outputs.kafka] x": "ERROR",
+    "[2026-11-23 10:00:00] [Server thread/WARN]: x": "WARN",
+    "[2026-11-23 10:00:00] NOTICE[12][C-1]: chan_sip.c:7 f: x": "INFO",
+    "[2026-11-23 10:00:00 +0000] critical/ApiListener: x": "FATAL",
+    "2026-11-23 10:00:00 no error: x": "UNKNOWN", "2026-11-23 10:00:00 error/retry of 7": "UNKNOWN",
+    "2026-11-23 10:00:00 Error[7] in pay": "UNKNOWN", "2026-11-23 10:00:00 Error handling in pay": "UNKNOWN",
 }  # fmt: skip
 
 
