@@ -13,7 +13,7 @@ from dualsink.events.parser import Parser
 _HEAD = """# Formats
 
 Every shape of log record that is recognised, and where each field comes from.
-This page is written from the declarations in `lib/dualsink/events/catalogue.py` and `lib/dualsink/kafka` by `dualsink formats`; a test compares them.
+This page is written from the declarations in `lib/dualsink/events/catalogue/` and `lib/dualsink/kafka` by `dualsink formats`; a test compares them.
 
 Places are tried in order; the first usable one wins, all others stay in `attributes`.
 After a format's own places come those of [any names](#any-names).
