@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from dualsink.events.model import Reason
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 
 SPREAD = timedelta(hours=2)
 """Events lie in this span before the end."""

@@ -26,7 +26,7 @@ from dualsink.events.levels import normalise_level
 from dualsink.events.model import EPOCH
 from dualsink.events.parser import Event, Parser
 from dualsink.kafka import exported, tables, text_lines, unreadable
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.shifting import Shift
 
 _BANNER = 10  # lines at a file's head among which the first JSON object is looked for

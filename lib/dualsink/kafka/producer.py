@@ -4,27 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import KafkaProducer
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from dualsink.errors import ServiceUnavailable
 from dualsink.kafka import security
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
-
-
-class Record(NamedTuple):
-    """Record to send.
-
-    `reason` is the refusal that the parser must give, None for an event.
-    """
-
-    key: bytes
-    value: bytes
-    reason: str | None
-    times: tuple[int, ...] = ()
-    """Times of a file's events in µs UTC, none for what is no event."""
 
 
 class RememberingPartitioner(DefaultPartitioner):

@@ -15,7 +15,7 @@ from dualsink.events.catalogue import GENERAL
 from dualsink.events.formats import Format, fold
 from dualsink.events.model import DAY, EPOCH
 from dualsink.events.timestamps import epoch_unit, micros_of
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 
 NEAR = 2 * DAY
 """How far a time may be from its event's to be moved with it, in µs: a day, and any zone."""

@@ -15,7 +15,7 @@ from dualsink.errors import InputError
 from dualsink.events.model import DAY, hot_window
 from dualsink.events.reading import Reading
 from dualsink.kafka import generator, log_files
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.settings import Settings
 
 _SEED = secrets.randbelow(2**31) + 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dualsink.kafka import producer, topic
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.source import Source, Watched
 from dualsink.kafka.topic import Topic
 from dualsink.settings import Settings

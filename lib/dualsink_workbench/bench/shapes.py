@@ -10,7 +10,7 @@ from typing import Any
 from dualsink.errors import SettingsError
 from dualsink.events.parser import Parser
 from dualsink.kafka import generator, log_files
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.settings import project_root
 
 Make = Callable[[int, int, datetime], Iterator[Record]]
