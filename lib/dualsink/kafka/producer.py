@@ -1,8 +1,9 @@
 """Producer: records for the topic, each send checked."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -68,7 +69,7 @@ def produce(
         producer = KafkaProducer(**options(topic))
     failures: list[BaseException] = []
     counts: Counter[str] = Counter(records=0, bytes=0, malformed=0)
-    with closing(producer):
+    with closing(producer), few_collections():
         for record in records:
             producer.send(topic.name, key=record.key, value=record.value).add_errback(failures.append)
             counts["records"] += 1
@@ -80,6 +81,19 @@ def produce(
         producer.flush()
     _raise_first(failures)
     return dict(counts)
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Keep Python's collector off what is there already.
+
+    It has nothing to collect there, and looking through it took a tenth of the time of sending.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _raise_first(failures: list[BaseException]) -> None:

@@ -3,6 +3,7 @@
 In a module of its own, because kafka-python takes longer to import than all that reads a file.
 """
 
+from collections.abc import Generator
 from typing import NamedTuple
 
 
@@ -17,3 +18,7 @@ class Record(NamedTuple):
     reason: str | None
     times: tuple[int, ...] = ()
     """Times of a file's events in µs UTC, none for what is no event."""
+
+
+Records = Generator[Record, None, None]
+"""Records one by one, which may be closed before their end."""
