@@ -35,7 +35,7 @@ _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP]) ?")
 _CONSUMED = re.compile(rb"(?:(?:CreateTime|LogAppendTime|NoTimestamp|Partition|Offset):\S*\t)+[^{]*(?=\{)")
 _NO_LIMIT = -1  # a Kafka timestamp that no event is ahead of
 PIECE = 128 * 1024  # bytes that are parsed or moved together
-ALONE = 32  # pieces that take no longer here than helpers take to start
+ALONE = 64  # pieces on which helpers would save what their start takes
 _SAMPLE = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINES = re.compile(rb"\A(?:[ \t]*[\r\n]+)+")

@@ -25,7 +25,7 @@ KINDS = {
 }  # fmt: skip
 NOW = datetime(2026, 11, 23, 22, 0, 0, 123_456, tzinfo=UTC)
 LINE = b'{"timestamp":"2026-11-20T10:00:00.000Z","level":"INFO","service":"pay","message":"' + b"m" * 500 + b'"}\n'
-LARGE = 3 * log_files.ALONE * log_files.PIECE
+LARGE = (log_files.ALONE + 20) * log_files.PIECE
 EVER = 10**9  # pieces that no file here has
 
 
@@ -61,6 +61,15 @@ def test_helpers_read_formats_of_a_users_own(monkeypatch, tmp_path):
     here, there = both_ways(monkeypatch, path, Reading(declared + scale))
     assert here == there
     assert all(record.times and record.key == b"pay" for record in there)
+
+
+def test_the_newest_event_may_be_in_any_piece(monkeypatch, tmp_path):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(b"".join(LINE.replace(b"10:00", b"%d:00" % hour) for hour in (10, 23, 11, 12)))
+    monkeypatch.setattr(log_files, "PIECE", 1)
+    here, there = both_ways(monkeypatch, path, Reading())
+    ages = [int(NOW.timestamp() * 1e6 - record.times[0]) // 1_000_000 // 3600 for record in here]
+    assert (here == there, ages) == (True, [13, 0, 12, 11])
 
 
 def test_a_large_file_is_read_by_helpers_and_a_small_one_is_not(tmp_path):
