@@ -24,12 +24,14 @@ _LARGE = 100_000
 def measure(settings: Settings, files: list[Path], turns: int) -> dict[str, Any]:
     """Send each file, and a large one of its logs.
 
-    It does so in several turns. `cpu` is of this process and its helpers, in microseconds a record; servers share the
-    machine. `sending` is the same for records that are in memory already: what kafka-python alone takes.
+    It does so in several turns, after one that warms the servers. `cpu` is of this process and its helpers, in
+    microseconds a record; servers share the machine. `sending` is the same for records that are in memory already:
+    what kafka-python alone takes.
     """
     topic.ensure_topic(Topic.of(settings))
     with TemporaryDirectory() as folder:
         both = [each for file in files for each in (file, _large(file, Path(folder)))]
+        _turn(settings, both[0])
         rows = [_turn(settings, file) for _ in range(turns) for file in both]
     return {"turns": turns, "files": rows}
 
