@@ -7,7 +7,7 @@ import pytest
 from tests.notebooks.notebook_outputs import printed, shown
 
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.operations import setup
 from dualsink.settings import Settings

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from kafka import KafkaProducer
 
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.settings import Settings
 
 

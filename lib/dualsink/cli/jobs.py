@@ -115,8 +115,8 @@ def produce(settings: Settings, say: Say = quietly) -> Result:
     origin.check()
     health.require_servers(settings)
     readiness.require_setup(settings, [readiness.topic])
-    records = source.Watched(origin.records(), settings.hot_days)
-    counts = producer.produce(records, Topic.of(settings), lambda count: PROGRESS.info(f"{count:,} records sent"))
+    with closing(source.Watched(origin.records(), settings.hot_days)) as records:
+        counts = producer.produce(records, Topic.of(settings), lambda count: PROGRESS.info(f"{count:,} records sent"))
     fact = f"{words.count(counts['records'], 'record')} sent to {settings.kafka_topic}"
     old = f"{_archived_only(records.old, 'to be archived only')} (-p shift_to_now true moves a file's times into it)"
     lines = [str(origin)] + [old] * (records.old > 0)

@@ -24,11 +24,11 @@ def parse(settings: Settings, say: Say, file: Path) -> None:
 
     Raises InputError for a file that cannot be read, SettingsError for formats that are no declarations.
     """
-    parser = Reading.of(settings).parser
+    reading = Reading.of(settings)
     console, arrival = Console(highlight=False, soft_wrap=True), time.time_ns() // 1_000
     events = refused = 0
-    for number, record in enumerate(log_files.read(file, parser), 1):
-        for each in describe.explain(parser, record.value, record.key or None, arrival):
+    for number, record in enumerate(log_files.read(file, reading), 1):
+        for each in describe.explain(reading.parser, record.value, record.key or None, arrival):
             console.print(Text(f"record {number}, position {each.position}", "dim"))
             for line in each.lines():
                 console.print(_coloured(line))

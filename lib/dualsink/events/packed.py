@@ -2,8 +2,6 @@
 
 import zlib
 
-import pyarrow as pa
-
 from dualsink.events.model import Reason, Refused
 
 MAX_UNPACKED = 64 * 1024 * 1024
@@ -26,7 +24,7 @@ def unpacked(value: bytes) -> bytes:
     """
     try:
         content = _gunzipped(value) if value[:3] == _GZIP else _from_zstd(value)
-    except (zlib.error, OSError, pa.ArrowInvalid, EOFError) as error:
+    except (zlib.error, OSError, ValueError, EOFError) as error:
         raise Refused(Reason.INVALID_UTF8, f"compressed, and damaged ({type(error).__name__})") from None
     if len(content) > MAX_UNPACKED:
         raise Refused(Reason.TOO_LARGE, f"unpacks to more than {MAX_UNPACKED} bytes")
@@ -44,5 +42,7 @@ def _gunzipped(value: bytes) -> bytes:
 
 
 def _from_zstd(value: bytes) -> bytes:
+    import pyarrow as pa  # takes as long to import as all else that parses
+
     with pa.CompressedInputStream(pa.BufferReader(value), "zstd") as stream:
         return stream.read(MAX_UNPACKED + 1)

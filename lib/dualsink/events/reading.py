@@ -6,11 +6,14 @@ The formats of a user's own, and what the bytes are.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dualsink.errors import SettingsError
 from dualsink.events import user_formats
 from dualsink.events.parser import Parser
-from dualsink.settings import Settings
+
+if TYPE_CHECKING:  # processes that parse need no settings, which take as long to import as the parser
+    from dualsink.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Reading:
     record_format: str = "auto"
 
     @classmethod
-    def of(cls, settings: Settings) -> "Reading":
+    def of(cls, settings: "Settings") -> "Reading":
         """Read the file `formats`, if any.
 
         Raises SettingsError with file, line and field for what is no declaration.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from dualsink.events.model import Reason
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record, Records
 
 SPREAD = timedelta(hours=2)
 """Events lie in this span before the end."""
@@ -52,7 +52,7 @@ _HOSTS_PER_SERVICE = 3
 _OPEN_TRACES = 32
 
 
-def generate(count: int, seed: int, malformed_share: float, end: datetime) -> Iterator[Record]:
+def generate(count: int, seed: int, malformed_share: float, end: datetime) -> Records:
     """Generate records in the seed's flat shape.
 
     `count` of them, spread over the two hours before `end`, nearly in order of time. The same (count, seed, end) gives
@@ -65,7 +65,7 @@ def generate(count: int, seed: int, malformed_share: float, end: datetime) -> It
     return _records(count, seed, malformed_share, end if end.tzinfo else end.replace(tzinfo=UTC))
 
 
-def _records(count: int, seed: int, malformed_share: float, end: datetime) -> Iterator[Record]:
+def _records(count: int, seed: int, malformed_share: float, end: datetime) -> Records:
     random = Random(seed)
     number = random.random
     templates, services = _templates(), _traced_services(random)

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 
@@ -25,28 +24,31 @@ from dualsink.events.draft import keep
 from dualsink.events.levels import normalise_level
 from dualsink.events.model import EPOCH
 from dualsink.events.parser import Event, Parser
+from dualsink.events.reading import Reading
 from dualsink.kafka import exported, tables, text_lines, unreadable
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record, Records
 from dualsink.kafka.shifting import Shift
+from dualsink.parallel import Helpers
 
 _BANNER = 10  # lines at a file's head among which the first JSON object is looked for
 _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP]) ?")
 _CONSUMED = re.compile(rb"(?:(?:CreateTime|LogAppendTime|NoTimestamp|Partition|Offset):\S*\t)+[^{]*(?=\{)")
 _NO_LIMIT = -1  # a Kafka timestamp that no event is ahead of
-_TOGETHER = 100  # records that wait in one piece
+PIECE = 128 * 1024  # bytes that are parsed or moved together
+ALONE = 64  # pieces on which helpers would save what their start takes
 _SAMPLE = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINES = re.compile(rb"\A(?:[ \t]*[\r\n]+)+")
 _LONGEST_TRACE = 1000  # lines after the one with the time
 
 
-def read(path: Path, parser: Parser, shift_to: datetime | None = None) -> Iterator[Record]:
+def read(path: Path, reading: Reading, shift_to: datetime | None = None) -> Records:
     """Read every record of a log file, in order.
 
     Nothing is checked here, that is the parser's work. NDJSON: the bytes of each line without its line end; blank lines
     are no records, a malformed line is one. CSV: each row as a JSON object under the header's names, see
     `_Columns.value`. Text: each line that begins with a date and time, with the lines after it that do not, as `log`.
-    Keys are the service that the parser finds, empty for what it refuses. `shift_to` (UTC if it has no zone) moves all
+    Keys are the service that `reading` finds, empty for what it refuses. `shift_to` (UTC if it has no zone) moves all
     event times by the same whole seconds, so that the newest is in the second before; the records then wait in a
     temporary file for the first pass. Raises InputError with path and reason: missing, empty, binary or unknown; later
     for a damaged archive.
@@ -54,8 +56,9 @@ def read(path: Path, parser: Parser, shift_to: datetime | None = None) -> Iterat
     path = Path(path)
     values = _reader(path)
     if shift_to is None:
+        parser = reading.parser
         return (_record(value, parser) for value in values(path))
-    return _shifted(values(path), parser, shift_to if shift_to.tzinfo else shift_to.replace(tzinfo=UTC))
+    return _shifted(values(path), reading, shift_to if shift_to.tzinfo else shift_to.replace(tzinfo=UTC))
 
 
 def count(path: Path) -> int:
@@ -441,15 +444,48 @@ _READERS = {
 # -- moving times ----------------------------------------------------------------------------------
 
 
-def _shifted(values: Iterator[bytes], parser: Parser, shift_to: datetime) -> Iterator[Record]:
+def _shifted(values: Iterator[bytes], reading: Reading, shift_to: datetime) -> Records:
     target = (shift_to - EPOCH) // timedelta(microseconds=1)
     limit = max(target, time.time_ns() // 1_000)  # a clock that is years ahead must not move all others back
-    records, newest = (_record(value, parser, limit) for value in values), _NO_LIMIT
-    with tempfile.TemporaryFile() as waiting:
-        while some := list(islice(records, _TOGETHER)):
-            newest = max([newest, *(moment for record in some for moment in record.times)])
-            pickle.dump(list(zip(*some, strict=True)), waiting)  # columns, at less cost than records
-        shift = Shift((target - newest) // 1_000_000 if newest >= 0 else 0, parser.formats)
-        end, _ = waiting.tell(), waiting.seek(0)
-        while waiting.tell() < end:
-            yield from map(shift.record, map(Record, *pickle.load(waiting)))
+    newest = _NO_LIMIT
+    with Helpers(ALONE) as helpers, tempfile.TemporaryFile() as waiting:
+        for moment, piece in helpers.map(partial(_parsed, reading, limit), _pieces(values)):
+            newest = max(newest, moment)
+            pickle.dump(piece, waiting)
+        shift = Shift((target - newest) // 1_000_000 if newest >= 0 else 0, reading.parser.formats)
+        for columns in helpers.map(partial(_moved, shift), _read_back(waiting)):
+            yield from map(Record, *columns)
+
+
+Columns = list[tuple[Any, ...]]
+"""Records as columns, which are pickled at less cost."""
+
+
+def _pieces(values: Iterator[bytes]) -> Iterator[list[bytes]]:
+    piece, size = [], 0
+    for value in values:
+        piece.append(value)
+        size += len(value)
+        if size >= PIECE:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
+def _parsed(reading: Reading, limit: int, values: list[bytes]) -> tuple[int, bytes]:
+    """Return the newest time of values, and their records, pickled."""
+    parser = reading.parser
+    records = [_record(value, parser, limit) for value in values]
+    newest = max((moment for record in records for moment in record.times), default=_NO_LIMIT)
+    return newest, pickle.dumps(list(zip(*records, strict=True)))
+
+
+def _moved(shift: Shift, piece: bytes) -> Columns:
+    return list(zip(*map(shift.record, map(Record, *pickle.loads(piece))), strict=True))
+
+
+def _read_back(waiting: IO[bytes]) -> Iterator[bytes]:
+    end, _ = waiting.tell(), waiting.seek(0)
+    while waiting.tell() < end:
+        yield pickle.load(waiting)

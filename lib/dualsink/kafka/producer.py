@@ -1,30 +1,19 @@
 """Producer: records for the topic, each send checked."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import KafkaProducer
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from dualsink.errors import ServiceUnavailable
 from dualsink.kafka import security
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
-
-
-class Record(NamedTuple):
-    """Record to send.
-
-    `reason` is the refusal that the parser must give, None for an event.
-    """
-
-    key: bytes
-    value: bytes
-    reason: str | None
-    times: tuple[int, ...] = ()
-    """Times of a file's events in µs UTC, none for what is no event."""
 
 
 class RememberingPartitioner(DefaultPartitioner):
@@ -80,7 +69,7 @@ def produce(
         producer = KafkaProducer(**options(topic))
     failures: list[BaseException] = []
     counts: Counter[str] = Counter(records=0, bytes=0, malformed=0)
-    with closing(producer):
+    with closing(producer), few_collections():
         for record in records:
             producer.send(topic.name, key=record.key, value=record.value).add_errback(failures.append)
             counts["records"] += 1
@@ -92,6 +81,19 @@ def produce(
         producer.flush()
     _raise_first(failures)
     return dict(counts)
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Keep Python's collector off what is there already.
+
+    It has nothing to collect there, and looking through it took a sixth of the time of `produce`.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _raise_first(failures: list[BaseException]) -> None:

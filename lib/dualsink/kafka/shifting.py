@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from dualsink.events.catalogue import GENERAL
 from dualsink.events.formats import Format, fold
 from dualsink.events.model import DAY, EPOCH
 from dualsink.events.timestamps import epoch_unit, micros_of
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 
 NEAR = 2 * DAY
 """How far a time may be from its event's to be moved with it, in µs: a day, and any zone."""
@@ -67,11 +68,15 @@ class Shift:
     """
 
     def __init__(self, seconds: int, formats: Iterable[Format]) -> None:
-        self._seconds = seconds
-        places = [place.path for format in (*formats, GENERAL) for place in format.time]
+        self._seconds, self._formats = seconds, tuple(formats)
+        places = [place.path for format in (*self._formats, GENERAL) for place in format.time]
         self._names = {*_MORE, *(path.rsplit(".", 1)[-1] for path in places)}
         self._is_time = lru_cache(maxsize=4_096)(self._is_name_of_time)
         self._calendar: Callable[[bytes], Moved | None] = lru_cache(maxsize=65_536)(self._moved_calendar)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without what it remembers."""
+        return Shift, (self._seconds, self._formats)
 
     def record(self, record: Record) -> Record:
         """Shift the times of a record's events.

@@ -6,7 +6,7 @@ Records come at full speed or at a given pace.
 import secrets
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from dualsink.errors import InputError
 from dualsink.events.model import DAY, hot_window
 from dualsink.events.reading import Reading
 from dualsink.kafka import generator, log_files
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record, Records
 from dualsink.settings import Settings
 
 _SEED = secrets.randbelow(2**31) + 1
@@ -66,17 +66,17 @@ class Source:
             return f"records of {self.path}"
         return f"generated with seed {self.seed}: -p seed {self.seed} makes the same texts again"
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Records:
         """Return the records, one by one.
 
         Raises InputError for a file that cannot be read.
         """
         now = datetime.now(UTC)
         if self.path:
-            found = log_files.read(self.path, self.reading.parser, now if self.shift_to_now else None)
+            found = log_files.read(self.path, self.reading, now if self.shift_to_now else None)
         else:
             found = generator.generate(self.events, self.seed, self.malformed_share, end=now)
-        return paced(found, self.per_second) if self.per_second else iter(found)
+        return paced(found, self.per_second) if self.per_second else found
 
 
 class Watched:
@@ -85,7 +85,7 @@ class Watched:
     `old` counts a file's events whose days have left the window of `hot_days`; generated ones end now.
     """
 
-    def __init__(self, found: Iterable[Record], hot_days: int) -> None:
+    def __init__(self, found: Records, hot_days: int) -> None:
         self._found = found
         self._first = hot_window(hot_days).start * DAY
         self.old = 0
@@ -96,8 +96,12 @@ class Watched:
                 self.old += moment < self._first
             yield record
 
+    def close(self) -> None:
+        """End what reads the file, sent or not."""
+        self._found.close()
 
-def paced(found: Iterator[Record], per_second: float) -> Iterator[Record]:
+
+def paced(found: Records, per_second: float) -> Records:
     """Yield the same records at a steady pace.
 
     The pace is `per_second` records a second.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dualsink.errors import SettingsError
-from dualsink.events.parser import Parser
+from dualsink.events.reading import Reading
 from dualsink.kafka import generator, log_files
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.settings import project_root
 
 Make = Callable[[int, int, datetime], Iterator[Record]]
@@ -97,8 +97,8 @@ def _pairs(values: dict[str, str]) -> list[dict[str, Any]]:
 
 def _mixed(logs: list[Path]) -> Make:
     """Return what repeats the records of files, moved to now."""
-    parser, now = Parser(), datetime.now(UTC)
-    records = [record for file in logs for record in log_files.read(file, parser, now)]
+    now = datetime.now(UTC)
+    records = [record for file in logs for record in log_files.read(file, Reading(), now)]
     if not records:
         raise SettingsError("There are no logs for the shape mixed: give files with --logs.")
 

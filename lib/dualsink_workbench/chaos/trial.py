@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from dualsink import polling
 from dualsink.errors import PlatformError, SettingsError
 from dualsink.kafka import generator, producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.opensearch import index

@@ -11,7 +11,7 @@ import pytest
 from dualsink.errors import ShapeMismatch
 from dualsink.iceberg import snapshots
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.opensearch import index

@@ -12,7 +12,7 @@ from tests.support.secured import PASSWORD, Certificates, Issuer
 from dualsink.errors import DeploymentError
 from dualsink.kafka import producer, reader, security, topic
 from dualsink.kafka.brokers import Brokers
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.settings import Settings
 

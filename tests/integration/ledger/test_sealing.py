@@ -11,7 +11,7 @@ from dualsink.events.reading import Reading
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer, topic
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger, proven
 from dualsink.ledger.book import Ledger

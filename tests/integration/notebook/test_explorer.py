@@ -8,7 +8,7 @@ import pytest
 from tests.support.lost_shard import lost_shard
 
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.notebook.explorer import archive_search, tiers
 from dualsink.notebook.explorer.answers import Answer, Search

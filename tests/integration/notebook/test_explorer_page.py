@@ -28,7 +28,7 @@ from tests.support import chromium
 
 from dualsink import words
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.opensearch import index
 from dualsink.opensearch.cluster import Cluster

@@ -15,7 +15,7 @@ from opensearchpy.exceptions import RequestError
 from tests.support.dql import translated
 
 from dualsink.kafka import producer, topic
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.notebook import queries
 from dualsink.opensearch import index, questions

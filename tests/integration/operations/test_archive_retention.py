@@ -10,7 +10,7 @@ from dualsink.cli import jobs
 from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.operations import archive_retention, audit, audit_log, maintenance, setup

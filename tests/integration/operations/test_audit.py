@@ -14,7 +14,7 @@ from dualsink.errors import SettingsError
 from dualsink.iceberg import policy
 from dualsink.iceberg.archive import Archive
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.ledger.book import Ledger

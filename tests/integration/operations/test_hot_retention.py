@@ -16,7 +16,7 @@ from dualsink.cli import jobs
 from dualsink.errors import PartialAnswer
 from dualsink.iceberg.archive import Archive
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.ledger.proof import of_days

@@ -23,7 +23,7 @@ from dualsink.iceberg.archive import Archive
 from dualsink.iceberg.catalog import Nessie
 from dualsink.iceberg.storage import Bucket
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.operations import maintenance, replay, setup

@@ -22,7 +22,7 @@ from dualsink.errors import (
 )  # fmt: skip
 from dualsink.iceberg.archive import Archive
 from dualsink.kafka import generator, producer, topic
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.ledger.whereabouts import Kind

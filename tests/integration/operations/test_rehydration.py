@@ -12,7 +12,7 @@ from dualsink.errors import LedgerMismatch, SettingsError
 from dualsink.iceberg import reader
 from dualsink.iceberg.archive import Archive
 from dualsink.kafka import producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.notebook.explorer import tiers

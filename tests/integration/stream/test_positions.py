@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from dualsink.errors import LedgerMismatch
 from dualsink.events.model import document_id
 from dualsink.kafka import producer, topic
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.ledger import ledger
 from dualsink.opensearch import index

@@ -14,7 +14,7 @@ from tests.support import days
 
 from dualsink.errors import PlatformError, ServiceUnavailable
 from dualsink.kafka import generator, producer
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
 from dualsink.operations import setup
 from dualsink.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 
 from dualsink.events.parser import Event, Refusal, parse
 from dualsink.kafka.generator import MALFORMED, SPREAD, generate
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 
 END = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 END_MICROS = int(END.timestamp()) * 1_000_000

@@ -13,7 +13,8 @@ import pytest
 from tests.support.corpus import KAFKA_TIMESTAMP, MICROS, T, record
 
 from dualsink.errors import InputError
-from dualsink.events.parser import Event, Parser, Refusal, parse
+from dualsink.events.parser import Event, Refusal, parse
+from dualsink.events.reading import Reading
 from dualsink.kafka.log_files import count, read
 
 DATA = Path(__file__).parents[2] / "data"
@@ -26,15 +27,15 @@ def write(folder: Path, name: str, content: bytes | str) -> Path:
     return path
 
 
-PARSER = Parser()
+READING = Reading()
 
 
 def values(path: Path) -> list[bytes]:
-    return [record.value for record in read(path, PARSER)]
+    return [record.value for record in read(path, READING)]
 
 
 def events(path: Path, shift_to: datetime | None = None) -> list[Event]:
-    outcomes = [parse(record.value, record.key, KAFKA_TIMESTAMP) for record in read(path, PARSER, shift_to)]
+    outcomes = [parse(record.value, record.key, KAFKA_TIMESTAMP) for record in read(path, READING, shift_to)]
     assert all(isinstance(outcome, Event) for outcome in outcomes), outcomes
     return outcomes
 
@@ -78,7 +79,7 @@ def test_shifting_moves_all_times_by_one_distance(name):
 
 
 def test_keys_are_services():
-    assert {record.key for record in read(DATA / "train_ticket.csv", PARSER)} >= {
+    assert {record.key for record in read(DATA / "train_ticket.csv", READING)} >= {
         b"ts-user-service",
         b"ts-order-service",
     }
@@ -90,7 +91,7 @@ def test_keys_are_services():
 def test_lines_go_as_they_are(tmp_path):
     lines = [record(), b'{"broken": ', b"\xff\xfe", b" " + record(message="x") + b" "]
     path = write(tmp_path, "a.ndjson", b"\xef\xbb\xbf" + lines[0] + b"\r\n\n  \n" + b"\n".join(lines[1:]))
-    found = list(read(path, PARSER))
+    found = list(read(path, READING))
     assert [r.value for r in found] == lines
     assert [r.key for r in found] == [b"shop", b"", b"", b"shop"]
     assert count(path) == 4
@@ -332,7 +333,7 @@ def test_a_rows_time_is_kept_where_it_says_something_else(tmp_path):
 
 def test_refused_records_are_left_alone_and_do_not_count_as_newest(tmp_path):
     lines = [record(), b"{broken", record(timestamp="9000-01-01T00:00:00Z")]
-    found = [r.value for r in read(write(tmp_path, "a.ndjson", b"\n".join(lines)), PARSER, NOW)]
+    found = [r.value for r in read(write(tmp_path, "a.ndjson", b"\n".join(lines)), READING, NOW)]
     assert found[1:] == lines[1:]
     assert parse(found[0], None, -1).timestamp == micros(NOW) // 1_000_000 * 1_000_000
 
@@ -361,26 +362,26 @@ def test_refused_records_are_left_alone_and_do_not_count_as_newest(tmp_path):
 def test_unreadable_files_are_named_with_the_reason(tmp_path, content, reason):
     path = write(tmp_path, "input", content)
     with pytest.raises(InputError, match=reason) as error:
-        list(read(path, PARSER))
+        list(read(path, READING))
     assert str(path) in str(error.value)
 
 
 def test_missing_files_and_folders_are_refused_at_once(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read(tmp_path / "missing.csv", PARSER)
+        read(tmp_path / "missing.csv", READING)
     with pytest.raises(InputError, match="folder"):
-        read(tmp_path, PARSER)
+        read(tmp_path, READING)
 
 
 def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="regular file"):
-        read(tmp_path / "pipe", PARSER)
+        read(tmp_path / "pipe", READING)
 
 
 def test_pretty_json_is_refused_whatever_the_name(tmp_path):
     with pytest.raises(InputError, match="jq"):
-        read(write(tmp_path, "a.ndjson", b'{\n "a": 1\n}'), PARSER)
+        read(write(tmp_path, "a.ndjson", b'{\n "a": 1\n}'), READING)
 
 
 # -- files of text, and of shapes that are no NDJSON
@@ -408,9 +409,9 @@ def test_a_file_of_the_collection_is_read_or_refused_in_words(tmp_path, name):
     path = write(tmp_path, "input.log", content(FILES[name]))
     if VERDICTS[name] is None:
         with pytest.raises(InputError):
-            list(read(path, PARSER))
+            list(read(path, READING))
     else:
-        outcomes = [parse(record.value, record.key, KAFKA_TIMESTAMP) for record in read(path, PARSER)]
+        outcomes = [parse(record.value, record.key, KAFKA_TIMESTAMP) for record in read(path, READING)]
         typed = sum(isinstance(outcome, Event) for outcome in outcomes)
         assert (typed, len(outcomes) - typed) == VERDICTS[name], outcomes
 
@@ -453,7 +454,7 @@ def test_lines_of_servers_are_read(tmp_path, line, time, message):
 @pytest.mark.parametrize("header", ["alpha,beta,gamma", "1795428000,INFO,started", "17;42"])
 def test_a_header_without_a_known_name_is_refused(tmp_path, header):
     with pytest.raises(InputError, match="no CSV header"):
-        list(read(write(tmp_path, "a.csv", f"{header}\n1,2,3\n"), PARSER))
+        list(read(write(tmp_path, "a.csv", f"{header}\n1,2,3\n"), READING))
 
 
 @pytest.mark.parametrize(
@@ -461,7 +462,7 @@ def test_a_header_without_a_known_name_is_refused(tmp_path, header):
 )
 def test_a_line_without_an_event_is_moved_nowhere_and_stops_nothing(tmp_path, lines):
     (tmp_path / "some.ndjson").write_text("\n".join(['{"first": "line"}', *lines]) + "\n")
-    assert [record.value for record in read(tmp_path / "some.ndjson", PARSER, datetime.now(UTC))][-1] == b"no json"
+    assert [record.value for record in read(tmp_path / "some.ndjson", READING, datetime.now(UTC))][-1] == b"no json"
 
 
 def test_partial_lines_of_a_container_belong_to_their_stream_and_a_file_that_was_cut_is_read(tmp_path):

@@ -9,7 +9,7 @@ from dualsink.events.catalogue import FORMATS
 from dualsink.events.formats import Format, places
 from dualsink.events.model import DAY
 from dualsink.events.parser import Event, parse, parse_record
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink.kafka.shifting import Shift
 
 MINUTE = Shift(60, FORMATS)

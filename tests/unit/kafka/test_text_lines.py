@@ -11,12 +11,14 @@ import pytest
 from tests.support.corpus import MICROS
 
 from dualsink.errors import InputError
-from dualsink.events.parser import Event, Parser
+from dualsink.events.parser import Event
+from dualsink.events.reading import Reading
 from dualsink.kafka.log_files import read
 from dualsink.kafka.text_lines import FORMS
 
 DATA = Path(__file__).parents[2] / "data"
-PARSER = Parser()
+READING = Reading()
+PARSER = READING.parser
 NOW = datetime(2026, 12, 24, 12, tzinfo=UTC)
 SECOND = 1_000_000
 STACK = "\tat shop.Pay.charge(Pay.java:42)"
@@ -60,7 +62,7 @@ RIGHT = {
 
 
 def events(name: str, shift_to: datetime | None = None) -> Iterator[Event]:
-    for record in read(DATA / "lines" / name, PARSER, shift_to):
+    for record in read(DATA / "lines" / name, READING, shift_to):
         (outcome,) = PARSER.parse_record(record.value, record.key, -1)
         assert isinstance(outcome, Event), (record, outcome)
         yield outcome
@@ -111,18 +113,18 @@ def test_stack_traces_belong_to_their_line():
 def test_columns_between_bars_are_no_output_of_compose(tmp_path):
     path = tmp_path / "a.log"
     path.write_text("time | level | message\n2026-11-23T10:00:00Z | warn | paid\n")
-    (record,) = read(path, PARSER)
+    (record,) = read(path, READING)
     assert b"container_name" not in record.value
     path.write_text("paid | by card\nrefused | twice\n")
     with pytest.raises(InputError, match="no CSV header"):
-        list(read(path, PARSER))
+        list(read(path, READING))
 
 
 def written(tmp_path, *lines: str) -> list[dict]:
     """Records that a file of these lines becomes, as objects; a text stays a text."""
     path = tmp_path / "app.log"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    values = [record.value for record in read(path, PARSER)]
+    values = [record.value for record in read(path, READING)]
     return [json.loads(value) if value.startswith(b"{") else value.decode() for value in values]
 
 
@@ -278,7 +280,7 @@ BEGINNINGS = {
 @pytest.mark.parametrize("moved", [False, True], ids=["as it is", "moved"])
 def test_a_line_is_typed_however_it_begins(tmp_path, line, moved):
     (tmp_path / "app.log").write_text(f"{line}\n", encoding="utf-8")
-    (record,) = read(tmp_path / "app.log", PARSER, NOW if moved else None)
+    (record,) = read(tmp_path / "app.log", READING, NOW if moved else None)
     (event,) = PARSER.parse_record(record.value, record.key, -1)
     level, service, message = BEGINNINGS[line]
     assert (event.level, event.service) == (level, service) and event.message in (message, event.message)
@@ -293,7 +295,7 @@ def test_a_line_is_typed_however_it_begins(tmp_path, line, moved):
 def test_the_example_of_a_form_is_one(tmp_path, form):
     assert next(each for each in FORMS if each.head.match(form.example.encode())) is form
     (tmp_path / "app.log").write_text(form.example)
-    (record,) = read(tmp_path / "app.log", PARSER)
+    (record,) = read(tmp_path / "app.log", READING)
     assert 0 <= PARSER.parse(record.value, None, -1).timestamp - MICROS < SECOND
 
 
@@ -319,20 +321,20 @@ LEVELS = {
 @pytest.mark.parametrize("line", LEVELS)
 def test_a_level_is_found_behind_the_time(tmp_path, line):
     (tmp_path / "app.log").write_text(line)
-    (record,) = read(tmp_path / "app.log", PARSER)
+    (record,) = read(tmp_path / "app.log", READING)
     assert PARSER.parse(record.value, None, -1).level == LEVELS[line]
 
 
 def test_a_bracket_that_closes_behind_the_level_stays(tmp_path):
     (tmp_path / "app.log").write_text("[2026-11-23T10:00:00Z WARN  pay] x")
-    (record,) = read(tmp_path / "app.log", PARSER)
+    (record,) = read(tmp_path / "app.log", READING)
     event = PARSER.parse(record.value, None, -1)
     assert (event.level, event.message) == ("WARN", "[2026-11-23T10:00:00Z WARN  pay] x")
 
 
 def test_a_zone_that_is_several_is_no_utc(tmp_path):
     (tmp_path / "app.log").write_text("2026-11-23 10:00:00 CET [7] ERROR:  x\n")
-    (record,) = read(tmp_path / "app.log", PARSER)
+    (record,) = read(tmp_path / "app.log", READING)
     assert PARSER.parse(record.value, None, -1).reason == "invalid_timestamp"
 
 
@@ -377,7 +379,7 @@ def test_lines_of_pods_name_their_pod(tmp_path):
     ]  # fmt: skip
     (tmp_path / "app.log").write_text("\n".join(lines))
     pay, cart = sorted(
-        (PARSER.parse(r.value, None, -1) for r in read(tmp_path / "app.log", PARSER)), key=lambda e: e[1]
+        (PARSER.parse(r.value, None, -1) for r in read(tmp_path / "app.log", READING)), key=lambda e: e[1]
     )
     assert (pay.service, pay.level, pay.stack_trace) == ("pay", "ERROR", "\tat a.B")
     assert (cart.service, cart.message) == ("cart", "ok")

@@ -15,6 +15,7 @@ from tests.support.corpus import KAFKA_TIMESTAMP
 from dualsink.events.catalogue import FORMATS
 from dualsink.events.model import COORDINATES, Event
 from dualsink.events.parser import Parser
+from dualsink.events.reading import Reading
 from dualsink.events.strict_json import read_exactly
 from dualsink.kafka import log_files
 from dualsink.notebook.explorer import exports
@@ -66,7 +67,7 @@ def test_an_export_is_read_back_as_the_events_that_it_shows(tmp_path, write, suf
     sent = [e for value in values for e in parser.parse_record(value, None, KAFKA_TIMESTAMP) if isinstance(e, Event)]
     path = tmp_path / f"export.{suffix}"
     path.write_text(write(map(as_found, sent)), encoding="utf-8", newline="")
-    back = [parser.parse(record.value, record.key, KAFKA_TIMESTAMP) for record in log_files.read(path, parser)]
+    back = [parser.parse(record.value, record.key, KAFKA_TIMESTAMP) for record in log_files.read(path, Reading())]
     assert [(e._replace(attributes=None), names(e)) for e in back] == [
         (e._replace(attributes=None), names(e)) for e in sent
     ]

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from dualsink.kafka.producer import Record
+from dualsink.kafka.records import Record
 from dualsink_workbench.chaos.faults import PAUSE
 from dualsink_workbench.chaos.proxy import Exchange, Rule
 from dualsink_workbench.chaos.trial import BACK, BULK, Scenario, Trial, Turn, wait_until
