@@ -59,6 +59,7 @@ _BEHIND = re.compile(
 )
 _HEAD = re.compile(
     r"(trce|dbug|info|warn|fail|crit): [^\s\[]+\[\d+\]"  # .NET's simple console
+    r"|=(ERROR|WARNING|INFO) REPORT==== "  # Erlang
     r"|\[\d\d:\d\d:\d\d (VRB|DBG|INF|WRN|ERR|FTL)\]"  # Serilog's console
     r"|[DIWEFA], \[[^\]\n]{10,60}\] +(DEBUG|INFO|WARN|ERROR|FATAL) -- "  # Ruby's Logger
     rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({WORDS})/"  # Celery
@@ -74,9 +75,12 @@ _LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?([A-Za-z]+)")
 _JSON_LEVEL = re.compile(r"\"(?:log\.)?(?:level|levelname|severity|lvl)\"\s*:\s*\"([A-Za-z]+)\"")
 """A level in JSON that is no JSON any more: a runtime cut it, or it holds `NaN` or a key twice."""
 _TRACE_START = re.compile(
-    r"\n(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b[^\n]*\n)?"
-    r"(?=[ \t]+at |Caused by: |[ \t]*\.\.\. \d+ (?:more|common)|Traceback \(most recent call last\):"
-    r"|\n?goroutine \d+ \[|Stack trace:\n#0 |stack backtrace:\n|[ \t]+from \S+:\d+:in )",  # Go, PHP, Rust, Ruby
+    r"\n(?:(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b|\*\* \()[^\n]*\n)?"
+    r"(?=[ \t]+at (?:[\w$]+\.\w|[^\n]*(?:[(:<]|0x))|Caused by: |[ \t]*\.\.\. \d+ (?:more|common)"
+    r"|(?:[ \t]*\+ Exception Group )?Traceback \(most recent call last\):"
+    r"|\n?goroutine \d+ \[|Stack trace:\n#0 |stack backtrace:\n|[ \t]+from \S+:\d+:in "  # Go, PHP, Rust, Ruby
+    r"|#0 +\S[^\n]* \(|[ \t]+\([\w.]+ [\d.]+\) \S+:\d+: "  # Dart, Elixir
+    r"|stack traceback:\n|Stacktrace:\n \[1\] )",  # Lua, Julia
     re.ASCII,
 )
 
