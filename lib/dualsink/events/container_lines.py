@@ -133,6 +133,8 @@ def _recipe(plan: Plan) -> _Recipe | None:
         return None
     if not (_is_envelope(plan) or _is_line(plan)):
         return None
+    if plan.line and plan.line[0].read is not None:
+        return None
     said = [plan.line[0]] if plan.line else [plan.level[0], plan.message[0]]
     singles = [candidate[:2] for candidate in (*said, *plan.time[:1])]
     firsts = {name: getattr(plan, name)[0] for name in _TEXTS if getattr(plan, name)}

@@ -137,13 +137,17 @@ class Parser:
 
         It may be an envelope itself, as Azure's batches of them are.
         """
-        plan = self._plans.plan(item)[0] if isinstance(item, dict) else None
-        if plan is None or not plan.events or not isinstance(item.get(plan.events), list):
+        if not isinstance(item, dict):
             return (self._outcome(item, key, near),)
         try:
-            return self._envelope(item, plan.events, key, near)
+            if any(name in item for name in otel.ENVELOPES):
+                return self._logs(otel.records(item), key, near)
+            plan = self._plans.plan(item)[0]
+            if plan.events and isinstance(item.get(plan.events), list):
+                return self._envelope(item, plan.events, key, near)
         except Refused as refused:
             return (refused.refusal,)
+        return (self._outcome(item, key, near),)
 
     def _envelope(self, record: dict[str, Any], name: str, key: bytes | None, near: int) -> Sequence[Event | Refusal]:
         """Return the events of an array.
@@ -220,8 +224,11 @@ class Parser:
         """
         unknown = draft.level is None or draft.level.name == "UNKNOWN"
         lines = plan.line or (plan.raw if unknown else ())
-        for holder, key, *_ in lines or plan.json or (plan.message if unread or unknown else ()):
+        own_lines = lines or plan.json
+        for holder, key, read, *_ in own_lines or (plan.message if unread or unknown else ()):
             text = objects[holder].get(key)
+            if read is not None and own_lines:
+                text = read(text)
             if type(text) is str and text:
                 own = text.lstrip().removeprefix(_COOKIE).lstrip()
                 inner = self._json_line(own, near) if own[:1] == "{" else None

@@ -34,6 +34,9 @@ _FORM = re.compile(r"(?:projects/[^/]+/traces/|Root=)([0-9a-f-]{16,40})(?:;.*)?"
 _GOOGLE_HEADER = re.compile(r"([0-9a-f]{32})(?:/\d{1,20})?(?:;.*)?")
 _BASE64_ID = re.compile(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{11}=")
 """Sixteen or eight bytes, as protobuf's own JSON writes them."""
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+"""Characters of bytes that are no text; a colour code's ESC is none of them."""
 _PLACEHOLDERS = frozenset(("-", "null", "none", "undefined", "n/a", "nil", "nan"))
 _LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
 _ROUTE = re.compile(r"([A-Z]{3,10}) /")
@@ -292,6 +295,20 @@ def _bytes(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _decoded(value: Any) -> str | None:
+    """Return the text that a text in base64 encodes.
+
+    The text itself if it encodes none, of UTF-8 without control characters.
+    """
+    if not isinstance(value, str) or not _BASE64.fullmatch(value):
+        return value if isinstance(value, str) else None
+    try:
+        text = base64.b64decode(value).decode()
+    except ValueError:
+        return value
+    return value if _CONTROL.search(text) else text
+
+
 def _host_name(value: Any) -> str | None:
     """Return Logstash's name of a host.
 
@@ -371,6 +388,7 @@ READERS: dict[str, Callable[[Any], str | None]] = {
     "listed span": _listed("spanid"), "string": _string, "within": within, "id": span_id, "hex": _hex_trace,
     "stack": _stack, "lines": _lines_of, "exceptions": _exceptions, "title": _title,
     "trace": _trace_like, "frames": _frames_in, "error": _error_like, "traceback": _traceback, "bytes": _bytes,
+    "base64": _decoded,
     "route method": _route_method, "host name": _host_name, "parts": _parts,
     "google trace": _part_of(_GOOGLE_HEADER, 1), "traceparent trace": _part_of(_TRACEPARENT, 1),
     "traceparent span": _part_of(_TRACEPARENT, 2), "jaeger trace": _part_of(_JAEGER, 1),

@@ -59,6 +59,7 @@ _BEHIND = re.compile(
 )
 _HEAD = re.compile(
     r"(trce|dbug|info|warn|fail|crit): [^\s\[]+\[\d+\]"  # .NET's simple console
+    r"|=(ERROR|WARNING|INFO) REPORT==== "  # Erlang
     r"|\[\d\d:\d\d:\d\d (VRB|DBG|INF|WRN|ERR|FTL)\]"  # Serilog's console
     r"|[DIWEFA], \[[^\]\n]{10,60}\] +(DEBUG|INFO|WARN|ERROR|FATAL) -- "  # Ruby's Logger
     rf"|\[\d{{4}}-\d\d-\d\d [\d:,]{{8,12}}: ({WORDS})/"  # Celery
@@ -66,12 +67,20 @@ _HEAD = re.compile(
     rf"|\[Nest\] \d{{1,9}} {{1,4}}- .{{10,40}}? {{1,8}}({WORDS}|LOG|VERBOSE) {{1,4}}\[",  # NestJS
     re.ASCII,
 )
+_PRIORITY = re.compile(
+    r"<(\d{1,3})>(?:1 \d{4}-\d\d-|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d )", re.ASCII
+)
+"""Priority at the head of a line of syslog (https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1)."""
 _LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?([A-Za-z]+)")
 _JSON_LEVEL = re.compile(r"\"(?:log\.)?(?:level|levelname|severity|lvl)\"\s*:\s*\"([A-Za-z]+)\"")
 """A level in JSON that is no JSON any more: a runtime cut it, or it holds `NaN` or a key twice."""
 _TRACE_START = re.compile(
-    r"\n(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b[^\n]*\n)?"
-    r"(?=[ \t]+at |Caused by: |[ \t]*\.\.\. \d+ (?:more|common)|Traceback \(most recent call last\):)",
+    r"\n(?:(?:(?:[\w$]+\.)*[\w$]*(?:Exception|Error|Throwable)\b|\*\* \()[^\n]*\n)?"
+    r"(?=[ \t]+at (?:[\w$]+\.\w|[^\n]*(?:[(:<]|0x))|Caused by: |[ \t]*\.\.\. \d+ (?:more|common)"
+    r"|(?:[ \t]*\+ Exception Group )?Traceback \(most recent call last\):"
+    r"|\n?goroutine \d+ \[|Stack trace:\n#0 |stack backtrace:\n|[ \t]+from \S+:\d+:in "  # Go, PHP, Rust, Ruby
+    r"|#0 +\S[^\n]* \(|[ \t]+\([\w.]+ [\d.]+\) \S+:\d+: "  # Dart, Elixir
+    r"|stack traceback:\n|Stacktrace:\n \[1\] )",  # Lua, Julia
     re.ASCII,
 )
 
@@ -222,7 +231,8 @@ def _logger_parts(text: str, parts: dict[str, Any]) -> dict[str, Any]:
 def level_in_text(text: str) -> Level | None:
     """Find a level in a text.
 
-    From the first word, one behind a time, or a logfmt `level=`; the text keeps it, so it is not retained elsewhere.
+    From the first word, one behind a time, a logfmt `level=`, or syslog's priority; the text keeps it, so it is
+    not retained elsewhere.
     """
     if "\x1b[" in text[:200]:
         text = _COLOUR.sub("", text)
@@ -233,6 +243,8 @@ def level_in_text(text: str) -> Level | None:
         found = _LOGFMT.search(text[:1000])
     if not found and text[:1] == "{":
         found = _JSON_LEVEL.search(text[:1000])
+    if not found and text[:1] == "<" and (priority := _PRIORITY.match(text)):
+        return read_level(priority[1], "pri")._replace(says_more=False)
     if not found:
         return None
     word = found[found.lastindex or 0]

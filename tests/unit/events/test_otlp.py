@@ -128,6 +128,15 @@ def test_events_of_an_array_have_what_stands_beside_it():
     assert third.reason == "missing_timestamp"
 
 
+def test_an_array_holds_the_records_of_its_envelopes():
+    log = {"timeUnixNano": str(MICROS * 1_000), "body": {"stringValue": "x"}}
+    logs = {"scopeLogs": [{"logRecords": [log, {"body": {"stringValue": "no time"}}]}]}
+    value = [{"time": MICROS // 1_000, "msg": "m"}, {"resourceLogs": [logs]}, {"resourceLogs": 7}, logs]
+    found = FAST.parse_record(json.dumps(value).encode(), None, KAFKA_TIMESTAMP)
+    kinds = [outcome.message if isinstance(outcome, Event) else outcome.reason for outcome in found]
+    assert kinds == ["m", "x", "missing_timestamp", "wrong_type", "x", "missing_timestamp"]
+
+
 def test_what_surrounds_records_is_whole_in_each():
     log = {"timeUnixNano": str(MICROS * 1_000), "severityNumber": 9, "body": {"stringValue": "x"}, "spanId": "own"}
     value = {"resourceLogs": [{"scopeLogs": [{"logRecords": [log, log]}]}], "mdc": {"span": {"id": "theirs"}}}

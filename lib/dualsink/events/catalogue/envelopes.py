@@ -135,7 +135,7 @@ FORMATS = (
         name="Kafka record as JSON (kcat, AKHQ, Redpanda Console)",
         specification="https://github.com/edenhill/kcat#examples",
         marks=("value|payload", "partition", "offset", "topic", "!message", "!msg", "!event", "!text", "!level"),
-        line=places("value", "payload"),
+        line=places("value", "payload", reads="base64"),
         inner=places("value", "payload"),
         example='{"topic":"logs","partition":0,"offset":7,"timestamp":"2026-11-23T10:00:00.123Z","key":null,'
                 '"value":"{\\"level\\":\\"error\\",\\"message\\":\\"card refused\\"}"}',
@@ -272,12 +272,55 @@ FORMATS = (
     Format(
         name="CloudEvents",
         specification="https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md",
-        marks=("specversion", "data"),
+        marks=("specversion", "data|data_base64"),
         inner=places("data"),
-        line=places("data"),
+        line=(*places("data"), *places("data_base64", reads="base64")),
         logger_class=places("source", stays=True),
         example='{"specversion":"1.0","id":"7","source":"/shop/pay","type":"shop.log.v1",'
                 '"time":"2026-11-23T10:00:00.123Z","data":{"level":"error","message":"card refused"}}',
+    ),
+    Format(
+        name="Google Pub/Sub",
+        specification="https://cloud.google.com/pubsub/docs/push#receive_push",
+        marks=("message.data:text", "message.messageId|message.message_id|message.publishTime"),
+        time=places("message.publishtime"),
+        line=places("message.data", reads="base64"),
+        example='{"message":{"data":"RVJST1IgY2FyZCByZWZ1c2Vk","messageId":"7","publishTime":'
+                '"2026-11-23T10:00:00.123Z"},"subscription":"projects/p/subscriptions/logs"}',
+    ),
+    Format(
+        name="Google Pub/Sub, the message alone",
+        specification="https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage",
+        marks=("data:text", "publishTime", "messageId|message_id", "!message", "!msg"),
+        time=places("publishtime"),
+        line=places("data", reads="base64"),
+        example='{"data":"RVJST1IgY2FyZCByZWZ1c2Vk","messageId":"7","publishTime":"2026-11-23T10:00:00.123Z"}',
+    ),
+    Format(
+        name="Amazon Kinesis Data Streams",
+        specification="https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html",
+        marks=("Data:text", "PartitionKey", "SequenceNumber"),
+        time=places("approximatearrivaltimestamp"),
+        line=places("data", reads="base64"),
+        example='{"ApproximateArrivalTimestamp":1795428000.123,"Data":"RVJST1IgY2FyZCByZWZ1c2Vk","PartitionKey":"1",'
+                '"SequenceNumber":"7"}',
+    ),
+    Format(
+        name="Amazon Kinesis Data Streams, event of Lambda",
+        specification="https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html",
+        marks=("kinesis.data:text", "eventSource"),
+        time=places("kinesis.approximatearrivaltimestamp"),
+        line=places("kinesis.data", reads="base64"),
+        example='{"kinesis":{"data":"RVJST1IgY2FyZCByZWZ1c2Vk","partitionKey":"1","sequenceNumber":"7",'
+                '"approximateArrivalTimestamp":1795428000.123},"eventSource":"aws:kinesis"}',
+    ),
+    Format(
+        name="Amazon Data Firehose",
+        specification="https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html",
+        marks=("data:text", *_NO_RECORD, "!log", "!text", "!body", "!event", "!level", "!severity", "!ts"),
+        time=places("approximatearrivaltimestamp", reads="ms"),
+        line=places("data", reads="base64"),
+        example='{"recordId":"7","approximateArrivalTimestamp":1795428000123,"data":"RVJST1IgY2FyZCByZWZ1c2Vk"}',
     ),
     Format(
         name="Avro's JSON encoding",

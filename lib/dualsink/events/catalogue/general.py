@@ -7,7 +7,7 @@ _CONTEXTS = ("mdc", "contextmap", "context", "extra", "fields", "properties", "a
              "scopes", "kvp", "trace", "named_tags", "opentelemetry", "diags", "customdimensions",
              "ctx", "log", "details", "payload", "event", "elasticapm_labels", "logattributes", "errorinfo",
              "failure", "exceptioninfo", "annotations", "logcontext", "threadcontext", "diagnostics", "tracing", "kv",
-             "custom", "customfields", "additional", "dimensions", "baggage")  # fmt: skip
+             "custom", "customfields", "additional", "dimensions", "baggage", "correlation")  # fmt: skip
 """Objects in which loggers put the diagnostic context of a thread."""
 
 

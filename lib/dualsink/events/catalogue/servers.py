@@ -28,7 +28,7 @@ FORMATS = (
         time=places("__realtime_timestamp", "_source_realtime_timestamp", reads="us"),
         level=places("priority", reads="syslog"),
         message=places("message", reads="bytes"),
-        json=places("message"),
+        json=places("message", reads="bytes"),
         service=places("syslog_identifier"),
         logger_class=places("_systemd_unit", "_comm", stays=True),
         host=places("_hostname"),
