@@ -29,6 +29,10 @@ from dualsink.iceberg.storage import file_system
 
 BUFFERED_BYTES = 64 * 1024 * 1024
 """Arrow bytes that a writer holds before it writes the largest day out."""
+_REPEATING = frozenset(
+    ("level", "service", "host", "topic", "topic_id", "partition", "position", "positions", "stage", "reason", "detail")
+)
+"""Columns with few values. A dictionary of ids, texts or times, which hardly repeat, costs time and space."""
 _UTC = pa.timestamp("us", tz="UTC")
 _TYPES = {
     "string": pa.string(),
@@ -138,9 +142,10 @@ class DataFileWriter:
         partition = f"{self._layout.partition}={day:%Y-%m-%d}"
         path = f"{self._layout.location}/{partition}/{self._name}-{len(self._files):05d}.parquet"
         footers: list[pq.FileMetaData] = []
+        options = {"compression": "zstd", "use_dictionary": [n for n in rows.column_names if n in _REPEATING]}
         try:
             with self._storage.open_output_stream(path.split("://", 1)[1]) as stream:
-                pq.write_table(rows, stream, compression="zstd", store_schema=False, metadata_collector=footers)
+                pq.write_table(rows, stream, **options, store_schema=False, metadata_collector=footers)
                 size = stream.tell()
         except OSError as error:
             raise ServiceUnavailable(f"The storage did not take {path}: {str(error).splitlines()[0]}") from None

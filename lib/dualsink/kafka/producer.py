@@ -3,17 +3,23 @@
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from dualsink.errors import ServiceUnavailable
 from dualsink.kafka import security
 from dualsink.kafka.records import Record
 from dualsink.kafka.topic import Topic
+
+_UNACKNOWLEDGED = 20_000
+"""Records after which the acknowledgements are waited for: kafka-python keeps as many as there are in memory."""
+_PATIENCE = 120
+"""Seconds to wait for them, Kafka's own `delivery.timeout.ms`, which an idempotent producer without broker forgets."""
 
 
 class RememberingPartitioner(DefaultPartitioner):
@@ -63,13 +69,11 @@ def produce(
     """Send every record (idempotent producer, acks=all), each send checked.
 
     `progress` gets the count after every 1,000. Returns the counts `records`, `bytes` (of values) and `malformed` (on
-    purpose). Raises ServiceUnavailable if a send was not acknowledged; records sent before it stay in the topic.
+    purpose). Raises ServiceUnavailable if Kafka did not acknowledge a record; those before it stay in the topic.
     """
-    with security.opening(topic.brokers):
-        producer = KafkaProducer(**options(topic))
     failures: list[BaseException] = []
     counts: Counter[str] = Counter(records=0, bytes=0, malformed=0)
-    with closing(producer), few_collections():
+    with _opened(topic) as producer, few_collections():
         for record in records:
             producer.send(topic.name, key=record.key, value=record.value).add_errback(failures.append)
             counts["records"] += 1
@@ -78,9 +82,38 @@ def produce(
             if counts["records"] % 1000 == 0:
                 progress(counts["records"])
                 _raise_first(failures)
-        producer.flush()
+            if counts["records"] % _UNACKNOWLEDGED == 0:
+                producer.flush(_PATIENCE)
+        producer.flush(_PATIENCE)
     _raise_first(failures)
     return dict(counts)
+
+
+@contextmanager
+def _opened(topic: Topic) -> Iterator[KafkaProducer]:
+    """Open a producer, and give up what it holds where the block fails.
+
+    Raises ServiceUnavailable where Kafka has not answered in time.
+    """
+    with security.opening(topic.brokers):
+        producer = KafkaProducer(**options(topic))
+    try:
+        yield producer
+    except KafkaTimeoutError as error:
+        raise ServiceUnavailable(
+            f"Kafka does not acknowledge records ({error}). Those that it has acknowledged are in the topic; a record "
+            "that is sent again is an event of its own."
+        ) from None
+    finally:
+        _close(producer)
+
+
+def _close(producer: KafkaProducer) -> None:
+    try:
+        producer.close(timeout=1)
+    except KafkaTimeoutError:
+        producer._sender.force_close()  # kafka-python has no public way to give records up
+        producer.close(timeout=1)
 
 
 @contextmanager

@@ -61,6 +61,18 @@ def test_a_file_comes_back_with_its_footer(storage, tmp_path):
     assert file.footer == stored[-8 - int.from_bytes(stored[-8:-4], "little") : -8]
 
 
+def test_columns_with_few_values_have_a_dictionary_and_no_others(storage, tmp_path):
+    names = ["timestamp", "service", "message"]
+    schema = pa.schema([pa.field(name, UTC_MICROS if name == "timestamp" else pa.string()) for name in names])
+    writer = DataFileWriter(Layout(schema, LAYOUT.location, LAYOUT.day, LAYOUT.partition), storage, "task")
+    moments, texts = pa.array([LATE] * 3, UTC_MICROS), pa.array(["pay"] * 3)
+    writer.add(pa.RecordBatch.from_arrays([moments, texts, texts], names))
+    (file,) = writer.close()
+    group = pq.read_metadata(tmp_path / file.path.removeprefix("s3://")).row_group(0)
+    encodings = [group.column(i).encodings for i in range(len(names))]
+    assert ["RLE_DICTIONARY" in used for used in encodings] == [False, True, False]
+
+
 def test_a_full_buffer_is_written_out_and_no_row_is_lost(storage, tmp_path, monkeypatch):
     monkeypatch.setattr(data_files, "BUFFERED_BYTES", 500)
     writer = DataFileWriter(LAYOUT, storage, "task")
