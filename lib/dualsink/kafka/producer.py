@@ -91,7 +91,7 @@ def produce(
 
 @contextmanager
 def _opened(topic: Topic) -> Iterator[KafkaProducer]:
-    """Open a producer, and give up what it holds where the block fails.
+    """Open a producer; what fails gives up its records.
 
     Raises ServiceUnavailable where Kafka has not answered in time.
     """
