@@ -80,8 +80,9 @@ _WORDS = {
     "finding": _FINDING,
     "cef": _FINDING | {"VERY-HIGH": "FATAL"},
     "alarm": {"OK": "INFO", "INSUFFICIENT_DATA": "WARN", "ALARM": "ERROR"},
-    "outcome": {"OK": "INFO", "CANCELED": "WARN", "RESPONSESTREAMDISCONNECTED": "WARN", "EXCEPTION": "ERROR",
-                "EXCEEDEDCPU": "ERROR", "EXCEEDEDMEMORY": "ERROR", "SCRIPTNOTFOUND": "ERROR", "KILLSWITCH": "ERROR"},
+    "outcome": {"OK": "INFO", "STARTED": "INFO", "SUCCEEDED": "INFO", "CANCELED": "WARN", "FAILED": "ERROR",
+                "RESPONSESTREAMDISCONNECTED": "WARN", "EXCEPTION": "ERROR", "EXCEEDEDCPU": "ERROR",
+                "EXCEEDEDMEMORY": "ERROR", "SCRIPTNOTFOUND": "ERROR", "KILLSWITCH": "ERROR"},
 }  # fmt: skip
 """Words of a scale beside the names of levels; all of them are retained."""
 _RANGES = frozenset(("guardduty",))

@@ -34,11 +34,12 @@ FORMATS = (
         name="Amazon SES events",
         specification="https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html",
         marks=("eventType|notificationType", "mail.timestamp"),
-        time=places("mail.timestamp"),
+        time=places("bounce.timestamp", "complaint.timestamp", "delivery.timestamp", "deliverydelay.timestamp",
+                    "open.timestamp", "click.timestamp", "subscription.timestamp", "mail.timestamp"),
         message=places("eventtype", "notificationtype", stays=True),
         default_level="INFO",
         example='{"eventType":"Bounce","mail":{"timestamp":"2026-11-23T10:00:00.123Z","source":"shop@shop.example",'
-                '"messageId":"m"},"bounce":{"bounceType":"Permanent"}}',
+                '"messageId":"m"},"bounce":{"bounceType":"Permanent","timestamp":"2026-11-23T10:00:07.123Z"}}',
     ),
     Format(
         name="AWS WAF",
@@ -116,7 +117,7 @@ FORMATS = (
     ),
     Format(
         name="Azure Application Insights, classic tables",
-        specification="https://learn.microsoft.com/azure/azure-monitor/app/convert-classic-resource",
+        specification="https://learn.microsoft.com/previous-versions/azure/azure-monitor/app/convert-classic-resource",
         marks=("operation_Id|cloud_RoleName|customDimensions", "severityLevel|itemType"),
         level=places("severitylevel", reads="application insights"),
         service=places("cloud_rolename"),
@@ -294,17 +295,17 @@ FORMATS = (
     ),
     Format(
         name="LogScale structured data",
-        specification="https://library.humio.com/logscale-api/log-shippers-structured-data.html",
+        specification="https://library.humio.com/logscale-api/api-ingest-structured-data.html",
         marks=("timestamp", "attributes.message|attributes.msg", "!type", "!body", "!message", "!msg"),
         inner=places("attributes"),
         example='{"timestamp":"2026-11-23T10:00:00.123Z","attributes":{"level":"error","message":"card refused"}}',
     ),
     Format(
         name="Coralogix",
-        specification="https://coralogix.com/docs/developer-portal/apis/data-ingestion/coralogix-rest-api-logs/",
+        specification="https://coralogix.com/docs/developer-portal/apis/log-ingestion/coralogix-rest-api-singles/",
         marks=("severity", "applicationName", "subsystemName"),
         level=places("severity", reads="coralogix"),
-        service=places("applicationname"),
+        service=places("subsystemname"),
         host=places("computername"),
         example='{"timestamp":1795428000123.456,"severity":5,"text":"card refused","applicationName":"shop",'
                 '"subsystemName":"pay","computerName":"web-1"}',

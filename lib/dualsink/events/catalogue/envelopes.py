@@ -63,7 +63,7 @@ FORMATS = (
     ),
     Format(
         name="Logstash",
-        specification="https://www.elastic.co/docs/reference/logstash/processing-events",
+        specification="https://www.elastic.co/docs/reference/logstash/event-dependent-configuration",
         marks=("@timestamp", "@version"),
         time=places("timestamp"),
         raw=_LINE,
@@ -260,7 +260,7 @@ FORMATS = (
     ),
     Format(
         name="Oracle Cloud Logging",
-        specification="https://docs.oracle.com/iaas/Content/Logging/Reference/log_format.htm",
+        specification="https://docs.oracle.com/en-us/iaas/Content/Logging/Reference/top_level_logging_format.htm",
         marks=("logContent.data", "datetime|logContent.time", "!message", "!msg"),
         time=places("logcontent.time", "datetime"),
         inner=places("logcontent.data"),

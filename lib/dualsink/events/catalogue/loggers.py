@@ -71,7 +71,7 @@ FORMATS = (
     ),
     Format(
         name="Log4j 2 JsonLayout",
-        specification="https://logging.apache.org/log4j/2.x/manual/json-layout.html",
+        specification="https://logging.apache.org/log4j/2.x/manual/layouts.html#JSONLayout",
         marks=("instant|timeMillis", "loggerName"),
         time=(*places("instant"), *places("timemillis", reads="ms")),
         stack_trace=places("thrown", "thrown.extendedstacktrace", reads="stack"),
@@ -171,7 +171,7 @@ FORMATS = (
     Format(
         name="logr funcr",
         specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
-        marks=("logger", "caller:object", "msg", "level"),
+        marks=("logger:text", "ts:text", "msg", "level", "!level:text"),
         level=places("level", reads="logr"),
         example='{"logger":"git","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},"level":0,'
                 '"msg":"starting up","pid":12}',
@@ -179,7 +179,7 @@ FORMATS = (
     Format(
         name="logr funcr, error",
         specification="https://pkg.go.dev/github.com/go-logr/logr/funcr",
-        marks=("logger", "caller:object", "msg", "error", "!level"),
+        marks=("logger:text", "ts:text", "msg", "error", "!level"),
         default_level="ERROR",
         example='{"logger":"","ts":"2026-11-23 10:00:00.123456","caller":{"file":"main.go","line":7},'
                 '"msg":"too many failures","error":"exit 128"}',
@@ -229,7 +229,7 @@ FORMATS = (
     ),
     Format(
         name="katip",
-        specification="https://hackage.haskell.org/package/katip/docs/Katip-Core.html",
+        specification="https://hackage.haskell.org/package/katip-0.8.1.0/docs/src/Katip.Core.html",
         marks=("at", "sev", "ns:array", "app:array", "msg"),
         time=places("at"),
         level=places("sev"),
@@ -238,13 +238,25 @@ FORMATS = (
                 '"msg":"card refused","host":"web-1","data":{"order":7}}',
     ),
     Format(
+        name="scribe, a message in parts",
+        specification="https://github.com/outr/scribe",
+        marks=("level", "levelValue|className", "message:array|messages:array", "!msg"),
+        message=places("message", "messages", reads="parts"),
+        stack_trace=places("trace", "traces", reads="stack", stays=True),
+        example='{"level":"ERROR","levelValue":500.0,"message":["card refused","again"],"fileName":"Pay.scala",'
+                '"className":"shop.Pay","line":7,"data":{},"trace":null,"timeStamp":1795428000123,'
+                '"date":"2026-11-23","time":"10:00:00.123+0000"}',
+    ),
+    Format(
         name="scribe",
         specification="https://github.com/outr/scribe",
-        marks=("levelValue", "messages:array", "!message", "!msg"),
-        message=places("messages", reads="parts"),
-        stack_trace=places("traces", reads="trace", stays=True),
-        example='{"level":"Error","levelValue":500.0,"messages":["card refused"],'
-                '"@timestamp":"2026-11-23T10:00:00.123Z"}',
+        marks=("level", "levelValue", "className", "timeStamp"),
+        message=(*places("message"), *places("trace", reads="title", stays=True)),
+        stack_trace=places("trace", reads="stack", stays=True),
+        example='{"level":"ERROR","levelValue":500.0,"message":null,"fileName":"Pay.scala","className":"shop.Pay",'
+                '"line":7,"data":{},"trace":{"className":"java.lang.IllegalStateException","message":"empty",'
+                '"elements":[{"class":"shop.Pool","method":"take","line":41}]},"timeStamp":1795428000123,'
+                '"date":"2026-11-23","time":"10:00:00.123+0000"}',
     ),
     Format(
         name="LogStage",
@@ -253,25 +265,28 @@ FORMATS = (
         time=places("meta.timestamp", "meta.datetime"),
         level=places("meta.level"),
         message=places("text.message"),
-        logger_class=places("meta.logger", "meta.class", stays=True),
-        example='{"event":{"card":"7"},"context":{},"meta":{"class":"shop.Pay","level":"error",'
-                '"timestamp":1795428000123},"text":{"template":"{card} refused","message":"card=7 refused"}}',
+        logger_class=places("meta.logger", stays=True),
+        example='{"event":{"card":"7"},"context":{},"meta":{"class":"1f0b2c3d","logger":"shop.Pay","level":"error",'
+                '"timestamp":1795428000123},"text":{"template":"${card} refused","message":"card=7 refused"}}',
     ),
     Format(
         name="Eliot",
-        specification="https://eliot.readthedocs.io/en/stable/generating/messages.html",
+        specification="https://eliot.readthedocs.io/en/stable/reading/fields.html",
         marks=("task_uuid", "task_level", "message_type|action_type", "!message", "!msg"),
+        level=places("action_status", reads="outcome"),
         message=places("message_type", "action_type"),
         example='{"task_uuid":"f0a4","task_level":[1],"timestamp":1795428000.123456,"action_type":"shop:charge",'
                 '"action_status":"started"}',
     ),
     Format(
         name="µ/log",
-        specification="https://cljdoc.org/d/com.brunobonacci/mulog",
+        specification="https://github.com/BrunoBonacci/mulog",
         marks=("mulog/event-name", "mulog/timestamp"),
         time=places("mulog/timestamp"),
+        level=(*places("level"), *places("mulog/outcome", reads="outcome")),
         message=places("mulog/event-name"),
-        example='{"mulog/event-name":":shop/charge","mulog/timestamp":1795428000123,"app-name":"shop"}',
+        example='{"mulog/event-name":"shop/charge","mulog/timestamp":1795428000123,"mulog/outcome":"error",'
+                '"app-name":"shop"}',
     ),
     Format(
         name="log4js",
@@ -329,7 +344,7 @@ FORMATS = (
     ),
     Format(
         name="Prefect",
-        specification="https://docs.prefect.io/v3/advanced/logging-customization",
+        specification="https://docs.prefect.io/v3/api-ref/rest-api/server/logs/create-logs",
         marks=("flow_run_id|task_run_id", "name", "level", "message"),
         level=places("level", reads="python"),
         example='{"name":"prefect.flow_runs","level":40,"message":"Task failed","timestamp":'

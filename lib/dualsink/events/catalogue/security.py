@@ -89,7 +89,7 @@ FORMATS = (
     ),
     Format(
         name="OCSF",
-        specification="https://schema.ocsf.io/1.4.0/base_event",
+        specification="https://schema.ocsf.io/1.4.0/classes/base_event",
         marks=("class_uid", "category_uid", "severity_id"),
         time=places("time", reads="ms"),
         level=(*places("severity", reads="finding"), *places("severity_id", reads="ocsf")),
@@ -181,18 +181,18 @@ FORMATS = (
     ),
     Format(
         name="CrowdStrike event stream",
-        specification="https://www.crowdstrike.com/en-us/resources/guides/falcon-event-streams-add-on-for-splunk/",
+        specification="https://www.elastic.co/docs/reference/beats/filebeat/exported-fields-crowdstrike",
         marks=("metadata.eventType", "metadata.eventCreationTime", "event:object"),
         time=places("metadata.eventcreationtime", reads="ms"),
         level=places("event.severityname", reads="finding"),
         message=places("metadata.eventtype", stays=True),
-        host=places("event.computername"),
+        host=places("event.computername", "event.hostname"),
         example='{"metadata":{"eventType":"DetectionSummaryEvent","eventCreationTime":1795428000123},"event":'
                 '{"ComputerName":"web-1","SeverityName":"High"}}',
     ),
     Format(
         name="CrowdStrike Falcon Data Replicator",
-        specification="https://www.crowdstrike.com/en-us/resources/guides/falcon-data-replicator-fdr-add-on-for-splunk/",
+        specification="https://www.ibm.com/docs/en/dsm?topic=replicator-crowdstrike-falcon-data-sample-event-message",
         marks=("event_simpleName", "aid"),
         time=places("timestamp", "contexttimestamp"),
         message=places("event_simplename", stays=True),

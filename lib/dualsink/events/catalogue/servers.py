@@ -233,7 +233,7 @@ FORMATS = (
     ),
     Format(
         name="WildFly's access log on the console",
-        specification="https://docs.wildfly.org/33/Admin_Guide.html#console-access-log",
+        specification="https://docs.wildfly.org/33/Admin_Guide.html#host-configuration",
         marks=("eventSource", "requestLine", "responseCode"),
         method=places("requestline", reads="route method"),
         path=places("requestline"),
@@ -275,7 +275,7 @@ FORMATS = (
     ),
     Format(
         name="Apache Ranger audit",
-        specification="https://ranger.apache.org/",
+        specification="https://cwiki.apache.org/confluence/display/RANGER/Ranger+Audit+Schema",
         marks=("repoType", "evtTime", "access"),
         time=places("evttime"),
         service=places("repo", stays=True),
@@ -287,14 +287,16 @@ FORMATS = (
     ),
     Format(
         name="Apache NiFi bulletins",
-        specification="https://nifi.apache.org/docs/nifi-docs/html/user-guide.html#bulletins",
+        specification="https://nifi.apache.org/docs/nifi-docs/components/org.apache.nifi/nifi-site-to-site-reporting-nar/"
+        "1.7.1/org.apache.nifi.reporting.SiteToSiteBulletinReportingTask/additionalDetails.html",
         marks=("bulletinLevel", "bulletinMessage"),
         time=places("bulletintimestamp"),
         level=places("bulletinlevel"),
         message=places("bulletinmessage"),
         logger_class=places("bulletinsourcename", stays=True),
-        example='{"bulletinLevel":"ERROR","bulletinMessage":"PutKafka failed","bulletinSourceName":"PutKafka",'
-                '"bulletinTimestamp":"2026-11-23T10:00:00.123Z"}',
+        host=places("bulletinnodeaddress"),
+        example='{"bulletinLevel":"ERROR","bulletinMessage":"PutKafka failed","bulletinNodeAddress":"nifi-1:8443",'
+                '"bulletinSourceName":"PutKafka","bulletinTimestamp":"2026-11-23T10:00:00.123Z"}',
     ),
     Format(
         name="GitLab, lograge",
