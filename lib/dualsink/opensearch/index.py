@@ -55,7 +55,7 @@ MAPPING: dict[str, Any] = {
     },
 }
 # Coordinates and `log_id` are sorted and looked up by their columns (`doc_values`) alone: a document's id is made of
-# the ones, and the other, which never repeats, is dear to index and quick to find in a column's sorted dictionary.
+# the ones, and the other, which never repeats, takes room in an index and is found soon in a column's dictionary.
 
 
 class ExactSerializer(JSONSerializer):

@@ -15,6 +15,7 @@ from dualsink import words
 from dualsink.errors import SettingsError
 from dualsink.operations.plan import Say
 from dualsink.settings import Settings
+from dualsink.stream import health
 from dualsink_workbench.bench import (
     connect,
     contenders,
@@ -188,7 +189,11 @@ def measure_scaling(settings: Settings, say: Say, events: int, batch: int, outpu
 
 
 def measure_mapping(settings: Settings, say: Say, documents: int, rounds: int) -> None:
-    """Measure the variants of the mapping on the environment's OpenSearch."""
+    """Measure the variants of the mapping on the environment's OpenSearch.
+
+    Raises PlatformError where a server does not answer.
+    """
+    health.require_servers(settings)
     say(mapping.table(mapping.measure(settings, documents, rounds), documents))
 
 
