@@ -10,7 +10,7 @@ from typing import Any
 
 from dualsink.events.draft import Draft, keep
 from dualsink.events.fields import span
-from dualsink.events.levels import Level, is_level_name, read_level
+from dualsink.events.levels import Level, gives_way, read_level
 from dualsink.events.model import Refused
 from dualsink.events.plans import MAX_PLANS, Candidate, Plan, Plans
 from dualsink.events.strict_json import read_json
@@ -94,7 +94,7 @@ class FastPath:
         level = read_level(level_value, scale) if type(level_value) in (str, int) else None
         time = _time(recipe.time, objects, times) if recipe.time else None
         texts = _texts(recipe, objects)
-        if scale == "any" and recipe.levels > 1 and not is_level_name(level_value):
+        if recipe.levels > 1 and gives_way(level_value, scale):
             return None
         usual = type(message) is str and message and level and level[0] != "UNKNOWN"
         if not usual or texts is None or (recipe.time and time is None):

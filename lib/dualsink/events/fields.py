@@ -5,7 +5,7 @@ from typing import Any
 
 from dualsink.events.draft import Draft
 from dualsink.events.formats import fold
-from dualsink.events.levels import Level, checked_level, is_level_name, read_level
+from dualsink.events.levels import Level, checked_level, gives_way, read_level
 from dualsink.events.model import DAY, Refused, wrong_type
 from dualsink.events.plans import Candidate, Plan
 from dualsink.events.readers import joined, within
@@ -199,7 +199,7 @@ def _take_level(draft: Draft, plan: Plan, objects: list[dict[str, Any]]) -> None
         else:
             level = read_level(value, scale)
             if level[0] != "UNKNOWN":
-                if scale == "any" and len(plan.level) > 1 and not is_level_name(value):
+                if len(plan.level) > 1 and gives_way(value, scale):
                     number = number or (holder, key, value, level)
                     continue
                 if number is None or (scale == "any" and len(value) > 2):

@@ -145,14 +145,14 @@ def read_level(value: Any, scale: str = "any") -> Level:
     return _NUMBERED[scale].get(value, _UNKNOWN)
 
 
-def is_level_name(value: Any) -> bool:
-    """Return whether a known level is a name.
+def gives_way(value: Any, scale: str) -> bool:
+    """Return whether a level gives way to a name elsewhere.
 
-    Not a number, or its digits, of which there are several scales; nor how grave a finding is.
+    A number of no known scale does, of which there are several, and its digits; so does how grave a finding is.
     """
-    if type(value) is not str:
-        return False
-    return value in _USUAL or not (value.strip().isdecimal() or value.strip().upper() in _FINDING)
+    if scale != "any" or type(value) is not str:
+        return scale == "any"
+    return value not in _USUAL and (value.strip().isdecimal() or value.strip().upper() in _FINDING)
 
 
 def checked_level(value: Any, scale: str) -> Level:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualsink.events.catalogue import FORMATS, GENERAL
 from dualsink.events.formats import FIELDS, PLACES, Format, Place, fold
-from dualsink.events.readers import IN_PARTS, reader_of
+from dualsink.events.readers import EXCEPTION_PARTS, reader_of
 
 CANONICAL = frozenset(
     ("log_id", "timestamp", "level", "service", "host", "message", "stack_trace", "trace_id", "span_id")
@@ -285,7 +285,7 @@ def _whole_first(found: tuple[Candidate, ...], layout: tuple[_Object, ...]) -> t
     order = list(found)
     for part in found:
         each = layout[part.holder]
-        if part.holder and not IN_PARTS.isdisjoint(map(fold, each.keys or ())):
+        if part.holder and not EXCEPTION_PARTS.isdisjoint(map(fold, each.keys or ())):
             whole = next((c for c in found if (c.holder, c.key) == (each.holder, each.key)), None)
             if whole and order.index(whole) > order.index(part):
                 order.remove(whole)

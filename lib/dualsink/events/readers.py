@@ -221,7 +221,7 @@ def _written(value: Any) -> str | None:
 
 
 _CAUSES = ("cause", "causedBy", "innerException", "previous")
-IN_PARTS = frozenset(map(fold, (*_CAUSES, "stackTraceString")))
+EXCEPTION_PARTS = frozenset(map(fold, (*_CAUSES, "stackTraceString")))
 """Folded names that say that an exception is read as a whole: its causes, and .NET's frames without its name."""
 
 

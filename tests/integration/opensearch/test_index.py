@@ -1,21 +1,11 @@
 """The mapping of day indices on a real node: what can be found by which field."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 from opensearchpy import OpenSearch
 
 from dualsink.opensearch import index as indices
-from dualsink.opensearch.cluster import Cluster
 from dualsink.opensearch.hot_tier import HotTier
 from dualsink.settings import Settings
-
-
-@pytest.fixture
-def client(local: Settings) -> Iterator[OpenSearch]:
-    with closing(indices.connect(Cluster.of(local))) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,25 +1,14 @@
 """The reader on a real node of whose index one shard of two is lost: no partial answer is taken for a whole one."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 from opensearchpy import OpenSearch
 from tests.support.lost_shard import lost_shard
 
 from dualsink.errors import PartialAnswer
-from dualsink.opensearch import index as indices
 from dualsink.opensearch import reader
-from dualsink.opensearch.cluster import Cluster
 from dualsink.settings import Settings
 
 DOCUMENTS = 40
-
-
-@pytest.fixture
-def client(local: Settings) -> Iterator[OpenSearch]:
-    with closing(indices.connect(Cluster.of(local))) as client:
-        yield client
 
 
 @pytest.fixture
